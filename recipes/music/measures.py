@@ -5,10 +5,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import mean, median
 from typing import Any
 
-from . import chorales, tunes
+from keras_seq import InputError
+
+from . import chorales, notation, tunes
+from .abc_reader import AbcReader
 
 OverlapFinder = Callable[[Sequence[str]], int]
 """Function from the events of a tune to the length of the longest n-gram in a training tune."""
+
+LONG_COPY = 16
+"""Longest n-gram, in events, that a tune may share with a training tune without being a copy."""
 
 
 def measure_tunes(
@@ -21,6 +27,7 @@ def measure_tunes(
         find_overlap: Function as `make_overlap_finder` returns it.
 
     Returns:
+        - `parsed`: fraction of tunes whose ABC notation is read as the same notes.
         - `full_bars`: fraction of bars, except the first and last of each voice, that have the
           length of the meter.
         - `in_key`: fraction of notes in the scale.
@@ -28,13 +35,16 @@ def measure_tunes(
         - `repeated_bars`: fraction of bars that occurred before in the tune.
         - `events`: median number of notes and rests of a tune.
         - `copied`: median length of the longest n-gram of events that is in a training tune too.
+        - `copies`: fraction of tunes that share more than `LONG_COPY` events with a training tune.
         - For tunes with four voices also those of `chorales.measure_chorales`.
     """
-    full, in_key, repeated, ranges, num_events, copied = [], [], [], [], [], []
+    parsed, full, in_key, repeated, ranges, num_events, copied = [], [], [], [], [], [], []
     for tokens in tune_list:
         head = tunes.parse_head(tokens)
         scale = tunes.scale_semitones(head.mode)
-        for line in tunes.split_voices(tokens).values():
+        voices = tunes.split_voices(tokens).values()
+        parsed.append(all(map(can_be_parsed, voices)))
+        for line in voices:
             lengths = [sum(map(tunes.parse_length, bar)) for bar in tunes.split_bars(line)[1:-1]]
             full += [length == head.bar_length for length in lengths]
             pitches = [note.pitch for note in tunes.parse_notes(line) if note.pitch is not None]
@@ -46,16 +56,29 @@ def measure_tunes(
         num_events.append(len(events))
         copied.append(find_overlap(events))
     measures = {
+        "parsed": mean(parsed or [0]),
         "full_bars": mean(full or [0]),
         "in_key": mean(in_key or [0]),
         "range": median(ranges),
         "repeated_bars": mean(repeated or [0]),
         "events": median(num_events),
         "copied": median(copied),
+        "copies": mean([length > LONG_COPY for length in copied] or [0]),
     }
     if any(map(tunes.has_voices, tune_list)):
         measures |= chorales.measure_chorales(tune_list)
     return measures
+
+
+def can_be_parsed(tokens: tunes.Tokens) -> bool:
+    """Return whether the ABC notation of one voice is read as the same notes."""
+    reader = AbcReader("tune")
+    try:
+        reader.read(enumerate(notation.tokens_to_abc(tokens).splitlines(), 1))
+        melody = reader.melody()
+    except InputError:
+        return False
+    return tunes.parse_notes(melody.tokens) == tunes.parse_notes(tokens)
 
 
 def make_overlap_finder(training: Iterable[tunes.Tokens]) -> OverlapFinder:

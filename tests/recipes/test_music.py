@@ -221,13 +221,34 @@ def test_measures_of_one_voice():
     tokens = ["M:4/4", "K:C_major", *bar, *bar, "1:1", "0:1", "|", *bar]
     row = measures.measure_tunes([tokens], measures.make_overlap_finder([bar * 2, ["5:1", "1:1"]]))
     assert row == {
+        "parsed": 1,
         "full_bars": 0.5,
         "in_key": 13 / 14,
         "range": 12,
         "repeated_bars": 0.5,
         "events": 14,
         "copied": 8,
+        "copies": 0,
     }
+
+
+def test_share_of_tunes_with_long_copies():
+    training = [f"{pitch}:1" for pitch in range(20)]
+    tune_list = [["M:4/4", "K:C_major", *training[:length], "9:2"] for length in (16, 17)]
+    row = measures.measure_tunes(tune_list, measures.make_overlap_finder([training]))
+    assert row["copies"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("tokens", "is_valid"),
+    [
+        ("M:6/8 K:F#_minor |: 0:1/2~ 0:1 r:1 3:1/2 | -24:1/8 37:3/2 :|", True),
+        ("M:6/8 K:F#_minor", False),  # no notes
+        ("M:4/4 K:C_major 0:1 | 600:1 |", False),  # far above the range of MIDI
+    ],
+)
+def test_share_of_tunes_that_can_be_parsed(tokens, is_valid):
+    assert measures.can_be_parsed(tokens.split()) == is_valid
 
 
 def test_longest_shared_ngram():
