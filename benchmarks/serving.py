@@ -8,6 +8,7 @@ alternate. Writes `benchmarks/results/serving.json` and `docs/speed.md`.
 import argparse
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -85,7 +86,7 @@ class Server:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL, cwd=self.code)
-        for _ in range(600):
+        for _ in range(1200):  # the first start exports the run
             try:
                 urllib.request.urlopen(f"{self.url}/v2/health/ready")
                 return self
@@ -128,15 +129,20 @@ def measure(
     measurements: dict[tuple[int, str], list[dict[str, Any]]] = {
         (count, name): [] for count in clients for name in servers
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
-        file.flush()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        requests = folder / "requests.lua"
+        requests.write_text(script)
+        for name in servers:  # another version of the code exports the run anew
+            shutil.copytree(run, folder / name, ignore=shutil.ignore_patterns("savedmodel"))
         for _ in range(turns):
             for name, arguments in servers.items():
-                with Server(run, *arguments) as server:
-                    load(server, file.name, 4, 5)  # compiles for nearly all lengths
+                with Server(folder / name, *arguments) as server:
+                    load(server, str(requests), 4, 5)  # compiles for nearly all lengths
                     for count in clients:
-                        measurements[count, name].append(load(server, file.name, count, seconds))
+                        measurements[count, name].append(
+                            load(server, str(requests), count, seconds)
+                        )
     for (count, name), results in measurements.items():
         rates = [1e6 * result["requests"] / result["microseconds"] for result in results]
         yield {

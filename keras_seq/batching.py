@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from keras_seq._internal.buckets import bucket_length
 from keras_seq._internal.ragged import RaggedArray
 from keras_seq._internal.types import Array, ArrayLike
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+
+MAX_BATCH_STEPS = 32_768
+"""Maximum number of time steps of a batch in training, padding included, over all its examples. A
+larger batch is divided, because the activations of a step of training need about 50 kB per time
+step in a network of two bidirectional layers of 128 units."""
 
 Arrays: TypeAlias = Any
 """An array, a `RaggedArray`, or a dict of these by name. The first axis is examples."""
@@ -201,6 +205,16 @@ def _map(function: Callable[[str, Any], Any], default: str, arrays: Arrays) -> A
     return function(default, arrays)
 
 
+def count_batches(examples: EncodedDataset, batch_size: int) -> int:
+    """Return the number of batches of an epoch, see `make_batches`.
+
+    Args:
+        examples: Encoded examples.
+        batch_size: Batch size.
+    """
+    return sum(1 for _ in _epoch_batches(examples, batch_size, seed=0, epoch=0))
+
+
 def make_batches(
     examples: EncodedDataset,
     batch_size: int,
@@ -213,7 +227,8 @@ def make_batches(
     """Return the batches of all epochs from `initial_epoch` on.
 
     The order depends on the seed and the epoch only, so a resumed run gets the same batches as an
-    uninterrupted one. A batch holds examples of similar length, cropped to a bucket length.
+    uninterrupted one. A batch holds examples of similar length, cropped to a bucket length. A batch
+    with more than `MAX_BATCH_STEPS` time steps is divided into smaller ones.
 
     For distributed training, a batch consists of shards of equal size and length. Examples are
     repeated in a batch that cannot be divided evenly, such as the last of an epoch.
@@ -295,40 +310,19 @@ def _epoch_batches(
     batches = [order[i : i + batch_size] for i in range(0, len(examples), batch_size)]
     random.shuffle(batches)
     for batch in batches:
-        yield batch, bucket_length(max(lengths[batch]), *options)
+        for part in _divide(batch, lengths[batch], bucket_length(max(lengths[batch]), *options)):
+            yield part, bucket_length(max(lengths[part]), *options)
 
 
-def bucket_length(length: int, buckets_per_octave: int = 2, min_length: int = 16) -> int:
-    """Return the bucket length of a sequence, by default one of 16, 24, 32, 48, 64, ...
-
-    Args:
-        length: Number of time steps.
-        buckets_per_octave: Number of bucket lengths per doubling of the length, a power of two.
-        min_length: Minimum bucket length.
-    """
-    if length <= min_length:
-        return min_length
-    step = max(1, 2 ** math.floor(math.log2(length - 1)) // buckets_per_octave)
-    return -(-length // step) * step
-
-
-def bucket_by_length(lengths: Sequence[int], batch_size: int) -> list[tuple[list[int], int]]:
-    """Return batches of examples of similar length, the longest first.
+def _divide(batch: Array, lengths: Array, length: int) -> list[Array]:
+    """Return the examples of a batch in parts of at most `MAX_BATCH_STEPS` time steps.
 
     Args:
-        lengths: Number of time steps of each example.
-        batch_size: Maximum batch size.
-
-    Returns:
-        Pairs of the indices of a batch and the bucket length to pad it to, with four buckets per
-        octave. Every example has at least half the bucket length, unless that is 16.
+        batch: Indices of the examples.
+        lengths: Number of time steps of each.
+        length: Number of time steps to which they are padded.
     """
-    order = np.argsort(np.negative(lengths), kind="stable")
-    octaves: dict[int, list[int]] = collections.defaultdict(list)
-    for row in order:
-        octaves[bucket_length(lengths[row], 1)].append(row)
-    return [
-        (rows[i : i + batch_size], bucket_length(lengths[rows[i]], 4))
-        for rows in octaves.values()
-        for i in range(0, len(rows), batch_size)
-    ]
+    num_parts = min(len(batch), -(-len(batch) * length // MAX_BATCH_STEPS))
+    if num_parts == 1:
+        return [batch]
+    return np.array_split(batch[np.argsort(lengths, kind="stable")], num_parts)

@@ -5,18 +5,11 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from keras_seq import batching as module
-from keras_seq.batching import (
-    EncodedDataset,
-    RaggedArray,
-    bucket_by_length,
-    bucket_length,
-    make_batches,
-    pad_rows,
-)
+from keras_seq._internal.buckets import bucket_length
+from keras_seq._internal.ragged import RaggedArray
+from keras_seq.batching import EncodedDataset, count_batches, make_batches, pad_rows
 
 
 def examples(count=23, longest=70, **widths):
@@ -50,6 +43,23 @@ def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
     second = list(make_batches(dataset, 5, seed=1, initial_epoch=1, epochs=2))
     for (x, _), (again, _) in zip(batches[5:], second, strict=True):
         np.testing.assert_array_equal(x["number"], again["number"])
+
+
+def test_batches_with_too_many_time_steps_are_divided(monkeypatch):
+    dataset = examples()
+    whole = list(make_batches(dataset, 10, 1, 0, 2))
+    assert count_batches(dataset, 10) == len(whole) / 2 == 3
+    monkeypatch.setattr(module, "MAX_BATCH_STEPS", 200)
+    parts = list(make_batches(dataset, 10, 1, 0, 2))
+    assert count_batches(dataset, 10) == len(parts) / 2 > 3
+    assert all(y.shape[0] * y.shape[1] <= 200 for _, y in parts)
+    numbers, all_numbers = (
+        np.concatenate([x["number"] for x, _ in batches]) for batches in (parts, whole)
+    )
+    for epoch in (slice(23), slice(23, 46)):
+        assert sorted(numbers[epoch]) == sorted(all_numbers[epoch]) == list(range(23))
+    monkeypatch.setattr(module, "MAX_BATCH_STEPS", 10)  # less than one example
+    assert count_batches(dataset, 10) == 23
 
 
 def test_each_example_keeps_its_weight():
@@ -145,36 +155,6 @@ def test_padding_that_is_not_zero_remains():
     assert isinstance(dataset.targets, RaggedArray)
     fixed = EncodedDataset(np.ones((2, 2)))
     assert fixed.without_padding() is fixed
-
-
-def test_bucket_lengths():
-    lengths = (16, 17, 20, 21, 32, 33, 129)
-    assert [bucket_length(n, 4) for n in lengths] == [16, 20, 20, 24, 32, 40, 160]
-    assert [bucket_length(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
-    assert [bucket_length(n, min_length=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
-    assert [bucket_length(n, min_length=1) for n in range(1, 6)] == [1, 2, 3, 4, 6]
-
-
-def test_bucket_lengths_are_few_and_long_enough():
-    lengths = {bucket_length(n) for n in range(1, 1025)}
-    assert sorted(lengths) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
-    assert all(n <= bucket_length(n) for n in range(1, 1025))
-
-
-def test_bucket_by_length():
-    lengths = [3, 40, 90, 33, 5, 70, 17, 45]
-    expected = [([2, 5], 96), ([7, 1], 48), ([3], 40), ([6], 20), ([4, 0], 16)]
-    assert bucket_by_length(lengths, 2) == expected
-    assert bucket_by_length([], 4) == []
-
-
-@given(st.lists(st.integers(1, 3_000), max_size=50), st.integers(1, 9))
-def test_buckets_have_similar_lengths_and_every_example(lengths, batch_size):
-    batches = bucket_by_length(lengths, batch_size)
-    assert sorted(row for rows, _ in batches for row in rows) == list(range(len(lengths)))
-    for rows, wide in batches:
-        assert len(rows) <= batch_size
-        assert all(wide / 2 <= lengths[row] <= wide or wide == 16 for row in rows)
 
 
 @pytest.mark.parametrize(("rows", "count"), [([2], 1), ([4, 0], 2), ([1, 3, 0], 4), (range(5), 8)])

@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_seq._internal.buckets import bucket_by_length
 from keras_seq._internal.errors import check_list
 from keras_seq._internal.ranges import Range
 from keras_seq._internal.serialization import serialize_nested
-from keras_seq.batching import EncodedDataset, bucket_by_length
+from keras_seq.batching import EncodedDataset
 from keras_seq.layers.named_weights import NamedWeight
 from keras_seq.models.any_length import AnyLengthModel
 

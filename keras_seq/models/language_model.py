@@ -9,10 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.buckets import bucket_length
 from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.softmax import log_softmax
 from keras_seq._internal.types import Array
-from keras_seq.batching import EncodedDataset, bucket_length
+from keras_seq.batching import EncodedDataset
 from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.generator_network import GeneratorNetwork

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import decoding
+from keras_seq._internal.buckets import bucket_length
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
 from keras_seq._internal.ranges import (
@@ -21,7 +22,7 @@ from keras_seq._internal.ranges import (
     check_fields,
 )
 from keras_seq._internal.types import Array, Tensor
-from keras_seq.batching import EncodedDataset, bucket_length
+from keras_seq.batching import EncodedDataset
 from keras_seq.models.any_length import compile_for_any_length
 from keras_seq.models.results import Translation
 from keras_seq.text.encoder import Text

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ import keras
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
-from keras_seq.batching import RawExamples, make_batches
+from keras_seq.batching import RawExamples, count_batches, make_batches
 from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.train import fingerprints, initialization, optimizers, plots
 from keras_seq.train.callbacks import RunCallback
@@ -175,7 +174,7 @@ def fit(
         run.start(
             recipe.name, preset, config, fingerprint | start.fingerprint, recipe.path, recipe.fold
         )
-    steps_per_epoch = math.ceil(len(examples) / batch_size)
+    steps_per_epoch = count_batches(examples, batch_size)
     epochs, schedule_steps = plan_epochs(config, steps_per_epoch)
     optimizers.set_schedule_steps(model.optimizer, schedule_steps)
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
