@@ -54,7 +54,6 @@ EVERY = [
     for case in (CASES if THOROUGH and dtype == DTYPES[-1] else FEW)
 ]
 QUICK = [(name, "mask, backwards", DTYPES[-1]) for name in CELLS]
-QUICK += [("GRU", case, DTYPES[-1]) for case in CASES if case in (*FEW, "unrolled") and THOROUGH]
 
 
 @pytest.mark.parametrize(("name", "case", "dtype"), slow_but(QUICK, EVERY))

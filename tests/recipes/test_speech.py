@@ -42,6 +42,7 @@ def test_synthesis_is_deterministic(spoken):
     assert len({sound.tobytes() for *_, sound in spoken}) == sum(COUNTS.values())
 
 
+@pytest.mark.slow
 def test_no_voice_is_in_two_splits(spoken):
     words = {*synthesis.DIGITS, *synthesis.COMMANDS}
     accents, variants, own = {}, {}, []
@@ -61,11 +62,13 @@ def test_no_voice_is_in_two_splits(spoken):
     assert {*synthesis.NON_HUMAN_VARIANTS, *sum(synthesis.VARIANTS.values(), ())} <= known
 
 
+@pytest.mark.slow
 def test_unknown_voice():
     with pytest.raises(InputError, match=r"there is no voice 'xx\+f9'"):
         list(espeak.synthesize([espeak.Utterance("one", "xx+f9")]))
 
 
+@pytest.mark.slow
 def test_pitch_of_a_custom_variant():
     """The variant is read again for each utterance, between voices of eSpeak."""
 
@@ -130,6 +133,7 @@ def folder_of_recordings(folder, count=30):
     return folder
 
 
+@pytest.mark.slow
 def test_recordings_that_are_too_short_for_their_transcripts(workplace, capsys):
     folder = folder_of_recordings(workplace / "mine")
     lines = (folder / "said.csv").read_text().splitlines()

@@ -96,6 +96,7 @@ def test_builtin_clips(workplace, monkeypatch):
     assert all(12 <= len(clip) <= 20 and clip.shape[1:] == (32, 32) for clip in clips)
 
 
+@pytest.mark.slow
 def test_splits_have_different_digits_and_speeds():
     digits = {
         split: {image.tobytes() for image in images}

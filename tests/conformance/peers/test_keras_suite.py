@@ -33,6 +33,9 @@ FILES = [
 ]
 """All of its folder but the convolutional LSTMs, which this project does not have."""
 
+SLOW_FILES = "gru_test", "simple_rnn_test", "rnn_test"
+"""Files whose tests are slow here. Those of the LSTM and of `Bidirectional` run in every run."""
+
 OURS = {
     name: getattr(module, name)
     for module, names in (
@@ -71,7 +74,7 @@ def with_our_classes(file, module):
                 if reason := ARTIFACTS.get(f"{file}.{name}"):
                     mark = pytest.mark.xfail(reason=reason, strict=True)
                     marked[name] = mark(getattr(cls, name))
-                elif name == "test_basics":
+                elif name == "test_basics" or (file in SLOW_FILES and name.startswith("test_")):
                     # Compiles models; conformance/test_layers.py asks the same of our layers.
                     marked[name] = pytest.mark.slow(getattr(cls, name))
             name = f"{file}_{cls.__name__}"

@@ -38,6 +38,7 @@ LAYER.build((None, None))
 SEQUENCES = st.lists(st.integers(1, TOKENS - 1), min_size=1, max_size=24)
 
 
+@pytest.mark.slow
 @settings(max_examples=30 if BACKEND == "tensorflow" else 8)
 @given(SEQUENCES, SEQUENCES)
 def test_equals_the_search(first, second):
