@@ -262,7 +262,12 @@ def make_batches(
 
     kinds = [n for n in ("inputs", "targets", "weights") if getattr(examples, n) is not None]
     signature = tuple(_map(spec, kind, getattr(examples, kind)) for kind in kinds)
-    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
+    batches = tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
+    # More threads would compete with the train step for the cores.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = options.threading.max_intra_op_parallelism = 1
+    return batches.with_options(options)
 
 
 def _take_batch(
