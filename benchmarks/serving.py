@@ -133,7 +133,7 @@ def measure(
         folder = Path(temporary)
         requests = folder / "requests.lua"
         requests.write_text(script)
-        for name in servers:  # another version of the code exports the run anew
+        for name in servers:  # each version of the code exports the run
             shutil.copytree(run, folder / name, ignore=shutil.ignore_patterns("savedmodel"))
         for _ in range(turns):
             for name, arguments in servers.items():
