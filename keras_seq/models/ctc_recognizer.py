@@ -59,13 +59,13 @@ class CTCRecognizer(BaseModel):
         stack: Recurrent layers that return all outputs. With `bidirectional=False` the model can
             transcribe a stream, see `stream`. Default: two bidirectional LSTM layers of 160 units
             per direction, each followed by dropout of 0.2.
-        lexicon: Words to which `transcribe` restricts the texts. Streams and exported models ignore
-            it and return the most likely alignment.
+        lexicon: Words, without spaces, to which `transcribe` and exported models restrict the
+            texts. Streams ignore it and return the most likely alignment.
         name: Name of the model.
 
     Raises:
-        InputError: If the alphabet is empty or repeats a character, if the lexicon has other
-            characters, or if the layers are incompatible.
+        InputError: If the alphabet is empty or repeats a character, if a word of the lexicon has
+            another character or a space, or if the layers are incompatible.
     """
 
     config_attributes = ("alphabet", "front_end", "features", "stack", "lexicon")

@@ -7,7 +7,8 @@ import pytest
 
 MODULES = (
     *("decoding.autoregressive", "decoding.beam_search", "decoding.ctc_beam_search"),
-    *("decoding.ctc_decoding", "decoding.suppress", "_internal.softmax"),
+    *("decoding.ctc_decoding", "decoding.ctc_lexicon_search", "decoding.suppress"),
+    "_internal.softmax",
 )
 
 

@@ -1,6 +1,8 @@
 """CTCRecognizer: against enumeration of all alignments, transcription, streaming and export."""
 
+import importlib
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -401,11 +403,37 @@ def test_savedmodel_transcribes_without_this_package(trained, tmp_path, elsewher
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+def test_exports_restrict_texts_to_the_lexicon(trained, tmp_path):
+    """A SavedModel and an ONNX file return what `transcribe` does."""
+    words = ["ab", "bb", "aab"]
+    recognizer = CTCRecognizer.from_config({**trained.get_config(), "lexicon": words})
+    recognizer.set_weights(trained.get_weights())
+    recordings = [melody(text) for text in TEXTS]
+    expected = recognizer.transcribe(recordings)
+    assert {*words} <= {*expected} <= {*words, ""}
+    inputs = recognizer.encode(recordings).inputs
+    samples, lengths = inputs["samples"].astype("float32"), inputs["lengths"]
+
+    export.savedmodel(recognizer, tmp_path / "saved", recordings)
+    loaded = importlib.import_module("tensorflow").saved_model.load(tmp_path / "saved")
+    texts = loaded.recognize(samples, lengths)["texts"].numpy()
+    assert [text.decode() for text in texts] == expected
+
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export.onnx(recognizer, tmp_path / "onnx", recordings)
+    session = onnxruntime.InferenceSession(tmp_path / "onnx/recognize.onnx")
+    [labels] = session.run(["labels"], {"samples": samples, "lengths": lengths})
+    characters = json.loads((tmp_path / "onnx/metadata.json").read_text("utf-8"))["characters"]
+    assert ["".join(characters[label] for label in row) for row in labels] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize(
     ("options", "name"),
     [
         (FULL, "onnx"),
-        ({"bidirectional": False}, "litert"),
+        ({"bidirectional": False, "lexicon": ["ab", "b"]}, "litert"),
         ({"bidirectional": False}, "onnx"),
         (FULL, "litert"),
     ],
@@ -458,6 +486,10 @@ MISTAKES = {
     "an unknown character in the lexicon": (
         lambda: small("ab", lexicon=["ab", "aé"]),
         "The word 'aé' of the lexicon contains 'é', which is not in the alphabet 'ab'",
+    ),
+    "a space in a word of the lexicon": (
+        lambda: small("ab ", lexicon=["a b"]),
+        "The word 'a b' of the lexicon contains a space",
     ),
     "no beam": (lambda: small().transcribe(noises(900), beam_width=0), "beam_width must be an"),
 }
