@@ -150,7 +150,10 @@ def full_classifier():
         convolution=layers.MaskedConv1D(8, 3, name="convolution"),
         stack=layers.RNNStack("GRU", 8, 2, bidirectional=True, dropout=0.1),
         pooling=layers.MaxPooling(),
-        experts=[layers.NaiveBayesExpert(WORDS.vocab_size, 2, name="naive_bayes")],
+        experts=[
+            layers.NaiveBayesExpert(WORDS.vocab_size, 2, name="naive_bayes"),
+            layers.CharNgramExpert(2, num_buckets=64),
+        ],
         mixture="mean",
         word_dropout=0.1,
     )

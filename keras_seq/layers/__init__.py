@@ -26,6 +26,7 @@ from keras_seq.layers.recurrent.time_distributed import FlattenTime, TimeDistrib
 from keras_seq.layers.text.bigram_embedding import BigramEmbedding, BigramLookup
 from keras_seq.layers.text.causal_ngrams import CausalNgramFeatures
 from keras_seq.layers.text.char_encoder import CharEncoder
+from keras_seq.layers.text.char_ngrams import CharNgramExpert
 from keras_seq.layers.text.experts import LogitMixture, NaiveBayesExpert, WeightArrayExpert
 from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 from keras_seq.layers.text.incremental import IncrementalLayer
@@ -52,6 +53,7 @@ __all__ = [
     "BigramLookup",
     "CausalNgramFeatures",
     "CharEncoder",
+    "CharNgramExpert",
     "Decoder",
     "DiagonalPeepholeLSTM",
     "FlattenTime",

@@ -23,6 +23,7 @@ from keras_seq.losses import LabelCrossentropy
 from keras_seq.models.any_length import AnyLengthModel
 from keras_seq.models.results import Prediction, make_prediction
 from keras_seq.models.text_model import TextModel
+from keras_seq.models.token_inputs import apply_layer, encode_texts, input_name, make_inputs
 from keras_seq.models.transfer import transfer
 from keras_seq.models.weight_copy import CopyReport
 from keras_seq.text.code_points import lowercase
@@ -55,19 +56,25 @@ class SequenceClassifier(TextModel):
     ...     features=[layers.TokenEmbedding(encoder, 32)],
     ...     stack=layers.RNNStack("GRU", 16, num_layers=2),
     ...     pooling=layers.MaxPooling(),
-    ...     experts=[layers.NaiveBayesExpert(encoder.vocab_size, num_labels=2)],
+    ...     experts=[
+    ...         layers.NaiveBayesExpert(encoder.vocab_size, num_labels=2),
+    ...         layers.CharNgramExpert(num_labels=2),
+    ...     ],
     ... )
     >>> classifier.adapt_experts(texts, labels)
 
     As a `keras.Model`, it maps a dict of "tokens", ids `(batch, timesteps)`, to logits `(batch,
-    labels)`. With experts, outputs and targets are dicts of "labels" and the names of the experts,
-    each with its own loss. `inference_model` returns the mixture of all logits.
+    labels)`. If a feature or an expert reads characters, there is a second input, "characters":
+    code points `(batch, timesteps, 20)`. With experts, outputs and targets are dicts of "labels"
+    and the names of the experts, each with its own loss. `inference_model` returns the mixture of
+    all logits.
 
     Args:
         encoder: Encoder of texts to ids.
         labels: Names of the classes, at least two, all different.
         features: Layers from ids to vectors `(batch, timesteps, features)`. Their outputs are
-            concatenated. Default: a `TokenEmbedding` of width 64.
+            concatenated. A layer whose attribute `reads` is "characters" gets the code points
+            instead. Default: a `TokenEmbedding` of width 64.
         convolution: Layer between features and `stack` that takes a `mask` and has `compute_mask`,
             such as `MaskedConv1D`. Default: none.
         stack: Recurrent layers. Default: a bidirectional `RNNStack` of 64 LSTM units per direction.
@@ -75,10 +82,12 @@ class SequenceClassifier(TextModel):
         pooling: Layer from sequences and `mask` to one vector each, such as `MaxPooling`,
             `MiddlePooling` or `keras.layers.GlobalAveragePooling1D`. Default: `AttentionPooling`.
         experts: Layers with different names, from ids to logits `(batch, labels)`, such as
-            `NaiveBayesExpert`. `word_dropout` does not apply to their inputs.
+            `NaiveBayesExpert`. `reads` is as in `features`. `word_dropout` does not apply to their
+            inputs.
         mixture: "sum" or "mean" of the logits of network and experts, see `LogitMixture`.
         dropout: Fraction of the pooled features to drop in training.
-        word_dropout: Probability of replacing a token by `<UNK>` in training, see `WordDropout`.
+        word_dropout: Probability of replacing a token by `<UNK>` in training, see `WordDropout`. It
+            does not apply to characters.
         name: Name of the model.
 
     Raises:
@@ -120,10 +129,11 @@ class SequenceClassifier(TextModel):
         if pooling is None and stack.return_sequences:
             pooling = AttentionPooling(64, name="pooling")
         _check_pooling(stack, pooling)
-        ids = keras.Input((None,), dtype="int32", name="tokens")
-        mask = ops.not_equal(ids, encoder.pad_id)
-        kept_ids = WordDropout(word_dropout, encoder.unk_id, name="word_dropout")(ids)
-        vectors = [feature(kept_ids) for feature in features]
+        inputs = make_inputs([*features, *experts])
+        mask = ops.not_equal(inputs["tokens"], encoder.pad_id)
+        dropped = WordDropout(word_dropout, encoder.unk_id, name="word_dropout")(inputs["tokens"])
+        kept = {**inputs, "tokens": dropped}
+        vectors = [apply_layer(feature, kept) for feature in features]
         x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
         if convolution is not None:
             x, mask = convolution(x, mask=mask), convolution.compute_mask(x, mask)
@@ -135,13 +145,13 @@ class SequenceClassifier(TextModel):
             x = pooling(x, mask=mask)
         x = keras.layers.Dropout(dropout, name="dropout")(x)
         logits = keras.layers.Dense(len(labels), name="logits")(x)
-        outputs = {"labels": logits, **{expert.name: expert(ids) for expert in experts}}
+        outputs = {"labels": logits}
+        outputs |= {expert.name: apply_layer(expert, inputs) for expert in experts}
         if len(outputs) <= len(experts):
             raise InputError(
                 "The experts of a SequenceClassifier need different names other than 'labels', got "
                 f"{[expert.name for expert in experts]}."
             )
-        inputs = {"tokens": ids}
         super().__init__(inputs, outputs if experts else logits, name=name)
         result["logits"] = LogitMixture(mixture, name="mixture")(list(outputs.values()))
         self.inference_model = AnyLengthModel(inputs, result)
@@ -168,13 +178,9 @@ class SequenceClassifier(TextModel):
             InputError: If a text has no tokens, a label is unknown, or there are more or fewer
                 labels than texts. The message has the number of the text, counted from 1.
         """
-        ids, lengths = self.encoder.encode_batch(examples)
-        for number, length in enumerate(lengths, 1):
-            if not length:
-                raise InputError(f"Text {number} is empty.")
-        inputs = {"tokens": ids}
+        inputs, lengths = encode_texts(self.encoder, examples, self.reads_characters)
         if targets is None:
-            return EncodedDataset(inputs, None, lengths, ["tokens"])
+            return EncodedDataset(inputs, None, lengths, [*inputs])
         check_list(targets, "labels")
         if len(targets) != len(lengths):
             raise InputError(f"There are {len(lengths)} texts but {len(targets)} labels.")
@@ -185,7 +191,7 @@ class SequenceClassifier(TextModel):
         array = np.array([label_ids[label] for label in targets], "int32")
         names = ["labels", *(expert.name for expert in self.experts)]
         arrays = dict.fromkeys(names, array) if self.experts else array
-        return EncodedDataset(inputs, arrays, lengths, ["tokens"])
+        return EncodedDataset(inputs, arrays, lengths, [*inputs])
 
     def default_loss(self) -> Any:
         """Return the cross-entropy of the labels, with experts one per output."""
@@ -219,7 +225,7 @@ class SequenceClassifier(TextModel):
         weights = np.eye(len(self.labels))[y] if y.ndim == 1 else y
         for expert in self.experts:
             if hasattr(expert, "adapt"):
-                expert.adapt(x["tokens"], weights)
+                expert.adapt(x[input_name(expert)], weights)
 
     def transfer_from(self, other: TextModel) -> CopyReport:
         """Copy embeddings and recurrent weights from a trained model.

@@ -22,12 +22,9 @@ from keras_seq.models.any_length import AnyLengthModel
 from keras_seq.models.auxiliary_tags import AuxiliaryTags
 from keras_seq.models.tag_experts import expert_scores
 from keras_seq.models.text_model import TextModel
-from keras_seq.text.code_points import token_code_points
+from keras_seq.models.token_inputs import apply_layer, encode_texts, make_inputs
 from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.tags import TagSet, TextSpan
-
-MAX_CHARACTERS = 20
-"""Number of characters per token that character features read; further ones are ignored."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -113,17 +110,9 @@ class SequenceTagger(TextModel):
             stack = RNNStack("LSTM", 128, bidirectional=True, dropout=0.3, name="stack")
         if not features:
             raise InputError("A SequenceTagger needs at least one feature layer.")
-        ids = keras.Input((None,), dtype="int32", name="tokens")
-        inputs, mask = {"tokens": ids}, ops.not_equal(ids, encoder.pad_id)
-        if any(_reads_characters(layer) for layer in (*features, *experts)):
-            inputs["characters"] = keras.Input(
-                (None, MAX_CHARACTERS), dtype="int32", name="characters"
-            )
-
-        def read(layer: keras.layers.Layer) -> Tensor:
-            return layer(inputs["characters"] if _reads_characters(layer) else ids)
-
-        vectors = [read(feature) for feature in features]
+        inputs = make_inputs([*features, *experts])
+        mask = ops.not_equal(inputs["tokens"], encoder.pad_id)
+        vectors = [apply_layer(feature, inputs) for feature in features]
         x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
         outputs = {}
         for number, layer in enumerate(stack if isinstance(stack, (list, tuple)) else [stack]):
@@ -144,7 +133,7 @@ class SequenceTagger(TextModel):
         )
         scores = crf_layer(x, mask=mask)
         outputs = {"tags": scores, **outputs}
-        outputs |= expert_scores(experts, read, mask, crf_layer.variable_dtype)
+        outputs |= expert_scores(experts, inputs, mask, crf_layer.variable_dtype)
         super().__init__(inputs, outputs if len(outputs) > 1 else scores, name=name)
         if experts:
             # Masked scores are minus infinity, also in the mean.
@@ -156,11 +145,6 @@ class SequenceTagger(TextModel):
         self.encoder, self.tag_set, self.features = encoder, tag_set, list(features)
         self.stack, self.experts = stack, list(experts)
         self.crf, self.auxiliary = crf, auxiliary
-
-    @property
-    def reads_characters(self) -> bool:
-        """True if a feature layer or an expert reads the characters of tokens."""
-        return "characters" in self.input
 
     def default_loss(self) -> Any:
         """Return the negative log likelihood of the tags, and the auxiliary cross-entropy.
@@ -198,14 +182,7 @@ class SequenceTagger(TextModel):
         """
         if targets is not None:
             self.check_tokenizer(examples)
-        ids, lengths = self.encoder.encode_batch(examples)
-        for number, length in enumerate(lengths, 1):
-            if not length:
-                raise InputError(f"Text {number} is empty.")
-        inputs = {"tokens": ids}
-        if self.reads_characters:
-            spellings = [self.encoder.spellings(text) for text in examples]
-            inputs["characters"] = token_code_points(spellings, MAX_CHARACTERS)
+        inputs, lengths = encode_texts(self.encoder, examples, self.reads_characters)
         if targets is None:
             return EncodedDataset(inputs, None, lengths, [*inputs])
         encode_tags: Callable[..., list[int]] = functools.partial(self.tag_set.encode, strict=True)
@@ -299,10 +276,6 @@ class BestTags(keras.layers.Layer):
     def compute_output_spec(self, scores: Tensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         shape = scores.shape[:-1]
         return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, scores.dtype)
-
-
-def _reads_characters(feature: keras.layers.Layer) -> bool:
-    return getattr(feature, "reads", "tokens") == "characters"
 
 
 def _pad(

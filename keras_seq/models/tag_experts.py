@@ -1,17 +1,18 @@
 """Experts of a tagger: layers to scores of tags, next to those of the network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Tensor
+from keras_seq.models.token_inputs import apply_layer
 
 
 def expert_scores(
     experts: Sequence[keras.layers.Layer],
-    read: Callable[[keras.layers.Layer], Tensor],
+    inputs: Mapping[str, Tensor],
     mask: Tensor,
     dtype: str,
 ) -> dict[str, Tensor]:
@@ -19,7 +20,7 @@ def expert_scores(
 
     Args:
         experts: Experts.
-        read: Function from a layer to its output.
+        inputs: Inputs of the model, as `make_inputs` returns them.
         mask: Bools `(batch, timesteps)`, False for padding.
         dtype: Data type of the scores.
 
@@ -33,6 +34,8 @@ def expert_scores(
             f"'auxiliary', got {names}."
         )
     return {
-        expert.name: ops.where(mask[:, :, None], ops.cast(read(expert), dtype), float("-inf"))
+        expert.name: ops.where(
+            mask[:, :, None], ops.cast(apply_layer(expert, inputs), dtype), float("-inf")
+        )
         for expert in experts
     }

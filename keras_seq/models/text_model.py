@@ -40,6 +40,11 @@ class TextModel(BaseModel):
         return next(embeddings, None)
 
     @property
+    def reads_characters(self) -> bool:
+        """True if a feature layer or an expert reads the characters of tokens."""
+        return isinstance(self.input, dict) and "characters" in self.input
+
+    @property
     def first_recurrent(self) -> keras.layers.RNN:
         """The first recurrent layer, or its forward layer if it is bidirectional."""
         stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]

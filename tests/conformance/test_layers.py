@@ -304,6 +304,12 @@ CASES = {
     "MiddlePooling": Case(
         {}, {"sequences": ((BATCH, STEPS, 6), "float32")}, (BATCH, 6), masking=True
     ),
+    "CharNgramExpert": Case(
+        {"num_labels": 2, "num_buckets": 16},
+        {"inputs": ((BATCH, STEPS, 2), "int32")},
+        (BATCH, 2),
+        (1, 1),
+    ),
     "NaiveBayes": Case({"num_features": 2, "num_labels": 2}, IDS, (BATCH, 2), (1, 1)),
     "NaiveBayesExpert": Case(
         {"vocab_size": 3, "num_labels": 2, "pairs": [(1, 2), (2, 0)]},

@@ -8,6 +8,7 @@ import pytest
 
 from keras_seq import export, layers
 from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
+from keras_seq.text.code_points import token_code_points
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.tags import TagSet
 
@@ -63,10 +64,15 @@ def test_a_classifier(tmp_path):
         ["no", "yes"],
         features=[layers.TokenEmbedding(encoder, 3)],
         stack=layers.RNNStack("PeepholeLSTM", 3, bidirectional=True),
+        experts=[layers.CharNgramExpert(2, num_buckets=256)],
     )
+    model.adapt_experts(["good good", "so bad"], ["yes", "no"])
     assert export.litert(model, tmp_path / "it")["max_abs_error"] <= 1e-5
-    outputs = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))
-    (ours,) = model.classify(["bad good good"])
+    outputs = runner(tmp_path / "it/classify.tflite")(
+        tokens=np.int32([[3, 2, 1]]),
+        characters=token_code_points([["bad", "good", "Goodness"]], 20),
+    )
+    (ours,) = model.classify(["bad good Goodness"])
     assert outputs["probabilities"][0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
 
 

@@ -20,6 +20,7 @@ from keras_seq.models import (
     SequenceTagger,
 )
 from keras_seq.scan import general_only
+from keras_seq.text.code_points import token_code_points
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.tags import TagSet
 
@@ -215,15 +216,21 @@ def test_a_classifier(tmp_path):
         ["no", "yes"],
         features=[layers.TokenEmbedding(encoder, 3), layers.BigramEmbedding(pairs, 2)],
         stack=layers.RNNStack("DiagonalPeepholeLSTM", 3, bidirectional=True),
-        experts=[layers.NaiveBayesExpert(encoder.vocab_size, 2, pairs)],
+        experts=[
+            layers.NaiveBayesExpert(encoder.vocab_size, 2, pairs),
+            layers.CharNgramExpert(2, num_buckets=1024),
+        ],
     )
     randomized(model)
     report, counts, session = exported(model, tmp_path / "it", name="classify")
     assert report["max_abs_error"] <= 1e-5
     assert counts["LSTM"] == 1 and not counts["Loop"] and not counts["Scan"]
     (ours,) = model.classify(["bad film"])
+    metadata = json.loads((tmp_path / "it/metadata.json").read_text())
+    characters = token_code_points([["bad", "film", ""]], metadata["max_characters"])
     probabilities, weights = session.run(
-        ["probabilities", "weights"], {"tokens": np.int32([[3, 4, 0]])}
+        ["probabilities", "weights"],
+        {"tokens": np.int32([[3, 4, 0]]), "characters": characters},
     )
     assert probabilities[0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
     np.testing.assert_allclose(weights[0], [*(w for _, w in ours.token_weights), 0], atol=1e-5)

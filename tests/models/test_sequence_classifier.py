@@ -175,6 +175,35 @@ def test_naive_bayes_is_an_expert(tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
+def test_character_ngrams_are_an_expert(tmp_path):
+    model = small(experts=[layers.CharNgramExpert(2, num_buckets=256)], word_dropout=0.5)
+    assert model.reads_characters and not small().reads_characters
+    examples = model.encode(TEXTS, LABELS)
+    assert set(examples.targets) == {"labels", "char_ngrams"}
+    assert examples.inputs["characters"].shape == (6, 4, 20)
+    model.adapt_experts(TEXTS, LABELS)
+    # Both words are unknown.
+    unknown = model.encode(["GOODISH", "badly"]).inputs
+    assert set(unknown["tokens"].ravel()) == {ENCODER.unk_id}
+    out = {name: to_numpy(value) for name, value in model(unknown).items()}
+    assert out["char_ngrams"].argmax(1).tolist() == [1, 0]
+    p = expected_probabilities(model, out["labels"] + out["char_ngrams"])["good"]
+    predictions = model.classify(["GOODISH", "badly"])
+    np.testing.assert_allclose([row.probabilities["good"] for row in predictions], p, atol=1e-5)
+    model.save(tmp_path / "classifier.keras")
+    loaded = keras.saving.load_model(tmp_path / "classifier.keras")
+    assert loaded.classify(TEXTS) == model.classify(TEXTS)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_feature_reads_characters():
+    model = small(features=[layers.TokenEmbedding(ENCODER, 2), layers.CharEncoder(2)])
+    # Unknown words have the same id.
+    one, other = model.classify(["abc", "xyz"])
+    assert one.probability != other.probability
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_every_output_trains():
     model = small(experts=[layers.NaiveBayesExpert(ENCODER.vocab_size, 2)])
     model.adapt_experts(model.encode(TEXTS).inputs, np.eye(2)[[1, 1, 1, 0, 0, 0]])
@@ -260,6 +289,23 @@ def test_savedmodel_classifies_strings(tmp_path):
     for row, prediction in zip(out["probabilities"].numpy(), expected):
         np.testing.assert_allclose(row, list(prediction.probabilities.values()), atol=1e-5)
     assert loaded.classify(tf.constant([""]))["labels"].shape == (1,)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+def test_savedmodel_reads_characters(tmp_path):
+    import tensorflow as tf
+
+    model = small(experts=[layers.CharNgramExpert(2, num_buckets=256)])
+    model.adapt_experts(TEXTS, LABELS)
+    export.savedmodel(model, tmp_path / "saved")
+    texts = ["Goodness, so BAD", "badly"]
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    out = loaded.classify(tf.constant([*texts, ""]))
+    for row, prediction in zip(out["probabilities"].numpy(), model.classify(texts)):
+        np.testing.assert_allclose(row, list(prediction.probabilities.values()), atol=1e-5)
+    assert np.isfinite(out["probabilities"].numpy()[2]).all()
 
 
 def expert(name):

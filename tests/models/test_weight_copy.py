@@ -119,6 +119,20 @@ def test_a_tagger_copies_embeddings_and_transitions_by_name():
         np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
+def test_weights_of_character_ngrams_are_copied_by_label():
+    experts = [layers.CharNgramExpert(number, num_buckets=4) for number in (2, 3)]
+    source, target = (
+        SequenceClassifier(TextEncoder(["a"]), labels, experts=[expert])
+        for labels, expert in zip((["no", "yes"], ["yes", "unsure", "no"]), experts)
+    )
+    shuffled(source)
+    report = copy_weights(target, source)
+    assert report.names["labels"] == (2, 3) and report.computed == 1
+    old, new = (to_numpy(expert.naive_bayes.feature_weights) for expert in experts)
+    np.testing.assert_array_equal(new[:, [2, 0]], old)
+    assert (new[:, 1] == experts[1].initial_weight).all()
+
+
 def test_a_layer_of_names_may_be_new_or_missing():
     with_head, without = tagger(["a"], auxiliary=["noun"]), tagger(["a"])
     assert copy_weights(with_head, shuffled(without)).new == 2

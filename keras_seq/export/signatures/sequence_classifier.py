@@ -4,11 +4,11 @@ from typing import Any
 
 from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
-from keras_seq.export.signatures.text import TextAdapter, tokenizer_metadata
+from keras_seq.export.signatures.text import TokenInputsAdapter
 from keras_seq.models.sequence_classifier import SequenceClassifier
 
 
-class SequenceClassifierAdapter(TextAdapter):
+class SequenceClassifierAdapter(TokenInputsAdapter):
     """Adapter of a `SequenceClassifier`, with the endpoint `classify`."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
@@ -19,15 +19,17 @@ class SequenceClassifierAdapter(TextAdapter):
 
         Args:
             examples: Lists of tokens to verify the export on.
+
+        Raises:
+            InputError: As `input_tensors` raises.
         """
         import tensorflow as tf
 
-        encoder, network = self.model.encoder, self.model.inference_model
+        network = self.model.inference_model
         names = tf.constant(self.model.labels)
 
         def classify(texts: Tensor) -> dict[str, Tensor]:
-            ids = encoder.encode_tf(texts, unk_if_empty=True).ids
-            logits = network({"tokens": ids}, training=False)["logits"]
+            logits = network(self.input_tensors(texts), training=False)["logits"]
             return {
                 "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
                 "probabilities": tf.nn.softmax(logits),
@@ -39,27 +41,28 @@ class SequenceClassifierAdapter(TextAdapter):
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `classify`, from token ids to probabilities.
 
-        Input: `tokens` `(batch, timesteps)`, ids as `SequenceClassifier.encode` returns them.
-        Outputs: `probabilities` `(batch, labels)`; with attention pooling also the attention
-        `weights` `(batch, timesteps)`.
+        Inputs: `tokens` `(batch, timesteps)`, ids as `SequenceClassifier.encode` returns them; if
+        the model reads characters also `characters` `(batch, timesteps, 20)`, the Unicode code
+        points of the first characters of each token. Outputs: `probabilities` `(batch, labels)`;
+        with attention pooling also the attention `weights` `(batch, timesteps)`.
 
         Args:
             examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
-        network = self.model.inference_model
+        network, signature = self.model.inference_model, self.input_signature()
 
-        def classify(tokens: Tensor) -> dict[str, Tensor]:
-            outputs = dict(network({"tokens": tokens}, training=False))
+        def classify(*arguments: Tensor) -> dict[str, Tensor]:
+            inputs = {spec.name: array for spec, array in zip(signature, arguments, strict=True)}
+            outputs = dict(network(inputs, training=False))
             return {"probabilities": tf.nn.softmax(outputs.pop("logits")), **outputs}
 
-        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
         return {"classify": Endpoint(classify, signature, self.encoded_batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
         """Return the tokenizer, and the tokens and labels by id."""
-        return {**tokenizer_metadata(self.model.encoder), "labels": self.model.labels}
+        return {**super().metadata(), "labels": self.model.labels}
 
 
 register(SequenceClassifier, SequenceClassifierAdapter)

@@ -4,12 +4,11 @@ from typing import Any
 
 from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
-from keras_seq.export.signatures.text import TextAdapter, tokenizer_metadata
-from keras_seq.models.sequence_tagger import MAX_CHARACTERS, SequenceTagger
-from keras_seq.text.code_points import token_code_points_tf
+from keras_seq.export.signatures.text import TokenInputsAdapter, pad_like
+from keras_seq.models.sequence_tagger import SequenceTagger
 
 
-class SequenceTaggerAdapter(TextAdapter):
+class SequenceTaggerAdapter(TokenInputsAdapter):
     """Adapter of a `SequenceTagger`, with the endpoint `tag`."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
@@ -31,18 +30,8 @@ class SequenceTaggerAdapter(TextAdapter):
         names = tf.constant(model.tag_set.tags)
 
         def tag(texts: Tensor) -> dict[str, Tensor]:
-            # All texts may be empty: a text without tokens becomes one unknown token.
-            ids = encoder.encode_tf(texts, unk_if_empty=True).ids
-
-            def pad(strings: Any) -> Any:
-                strings = strings.to_tensor("")
-                missing = tf.shape(ids)[1] - tf.shape(strings)[1]
-                return tf.pad(strings, [[0, 0], [0, missing]], constant_values="")
-
-            tokens, inputs = pad(encoder.tokenize_tf(texts)), {"tokens": ids}
-            if model.reads_characters:
-                spellings = pad(encoder.spellings_tf(texts))
-                inputs["characters"] = token_code_points_tf(spellings, MAX_CHARACTERS)
+            inputs = self.input_tensors(texts)
+            tokens = pad_like(encoder.tokenize_tf(texts), inputs["tokens"])
             outputs = model.inference_model(inputs, training=False)
             is_token = tokens != ""
             return {
@@ -65,11 +54,7 @@ class SequenceTaggerAdapter(TextAdapter):
         Args:
             examples: Lists of tokens to verify the export on.
         """
-        import tensorflow as tf
-
-        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
-        if self.model.reads_characters:
-            signature.append(tf.TensorSpec([None, None, MAX_CHARACTERS], tf.int32, "characters"))
+        signature = self.input_signature()
 
         def tag(*arguments: Tensor) -> dict[str, Tensor]:
             inputs = {spec.name: array for spec, array in zip(signature, arguments, strict=True)}
@@ -79,11 +64,8 @@ class SequenceTaggerAdapter(TextAdapter):
 
     def metadata(self) -> dict[str, Any]:
         """Return the tokenizer, the tokens and tags by id, and the tagging scheme."""
-        encoder, tag_set = self.model.encoder, self.model.tag_set
-        metadata = tokenizer_metadata(encoder)
-        if self.model.reads_characters:
-            metadata["max_characters"] = MAX_CHARACTERS
-        return {**metadata, "tags": tag_set.tags, "scheme": tag_set.scheme}
+        tag_set = self.model.tag_set
+        return {**super().metadata(), "tags": tag_set.tags, "scheme": tag_set.scheme}
 
 
 register(SequenceTagger, SequenceTaggerAdapter)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Adapter
+from keras_seq.models.token_inputs import MAX_CHARACTERS
+from keras_seq.text.code_points import token_code_points_tf
 from keras_seq.text.encoder import TextEncoder
 
 
@@ -47,3 +50,57 @@ class TextAdapter(Adapter):
         """Return batches of inputs: of the last example, and of all."""
         batches = examples[-1:], examples
         return [list(self.model.encode(batch).inputs.values()) for batch in batches]
+
+
+class TokenInputsAdapter(TextAdapter):
+    """Adapter of a model that reads token ids and, if a layer does so, characters."""
+
+    def input_signature(self) -> list[Any]:
+        """Return a `tf.TensorSpec` of each input: "tokens", and "characters" if they are read."""
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        if self.model.reads_characters:
+            signature.append(tf.TensorSpec([None, None, MAX_CHARACTERS], tf.int32, "characters"))
+        return signature
+
+    def input_tensors(self, texts: Tensor) -> dict[str, Tensor]:
+        """Return the inputs of the network for texts, in a TensorFlow graph.
+
+        A text without tokens counts as one unknown token.
+
+        Args:
+            texts: Strings `(batch,)`.
+
+        Raises:
+            InputError: If the model reads characters, and its tokenizer is "wordpiece" with
+                `lowercase=True`.
+        """
+        # All texts may be empty.
+        ids = self.encoder.encode_tf(texts, unk_if_empty=True).ids
+        inputs = {"tokens": ids}
+        if self.model.reads_characters:
+            spellings = pad_like(self.encoder.spellings_tf(texts), ids)
+            inputs["characters"] = token_code_points_tf(spellings, MAX_CHARACTERS)
+        return inputs
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the tokenizer, and the number of characters of a token if they are read."""
+        metadata = tokenizer_metadata(self.encoder)
+        if self.model.reads_characters:
+            metadata["max_characters"] = MAX_CHARACTERS
+        return metadata
+
+
+def pad_like(tokens: Any, ids: Tensor) -> Tensor:
+    """Return tokens padded with empty strings to the shape of ids.
+
+    Args:
+        tokens: Ragged strings `(batch, (tokens))`.
+        ids: Ids of tokens `(batch, timesteps)`.
+    """
+    import tensorflow as tf
+
+    strings = tokens.to_tensor("")
+    missing = tf.shape(ids)[1] - tf.shape(strings)[1]
+    return tf.pad(strings, [[0, 0], [0, missing]], constant_values="")

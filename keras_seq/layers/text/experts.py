@@ -35,6 +35,8 @@ class NaiveBayesExpert(keras.layers.Layer):
         num_labels: Number of labels.
         pairs: Known bigrams `(id of the token, id of the next token)`. Default: none.
         initial_weight: Weight of each log-count ratio before training.
+        normalize: Whether to divide the logits by the square root of the number of tokens and known
+            bigrams.
 
     Call arguments:
         ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
@@ -49,19 +51,21 @@ class NaiveBayesExpert(keras.layers.Layer):
         num_labels: int,
         pairs: Sequence[Sequence[int]] | None = None,
         initial_weight: float = 0.05,
+        normalize: bool = False,
         *,
         name: str = "naive_bayes",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.vocab_size, self.num_labels = vocab_size, num_labels
-        self.initial_weight = initial_weight
+        self.initial_weight, self.normalize = initial_weight, normalize
         self.bigrams = BigramLookup(pairs, name="bigrams") if pairs else None
         num_pairs = len(self.bigrams.keys) if self.bigrams else 0
         self.naive_bayes = NaiveBayes(
             vocab_size - 1 + num_pairs,
             num_labels,
             initial_weight,
+            normalize,
             dtype=self.dtype_policy,
             name="naive_bayes",
         )
@@ -113,6 +117,7 @@ class NaiveBayesExpert(keras.layers.Layer):
             "num_labels": self.num_labels,
             "pairs": None if self.bigrams is None else self.bigrams.pairs,
             "initial_weight": self.initial_weight,
+            "normalize": self.normalize,
         }
 
 

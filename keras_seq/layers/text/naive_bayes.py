@@ -36,6 +36,8 @@ class NaiveBayes(keras.layers.Layer):
         num_labels: Number of labels, at least 2.
         initial_weight: Weight of each log-count ratio before training. Default: 0.05, since
             correlated features would otherwise be counted several times.
+        normalize: Whether to divide the sum by the square root of the number of features, so that
+            long examples are not classified with more confidence than short ones.
 
     Call arguments:
         inputs: Ids of features `(batch, n)`, 0 for padding.
@@ -55,12 +57,13 @@ class NaiveBayes(keras.layers.Layer):
         num_features: PositiveInt,
         num_labels: LabelCount,
         initial_weight: FiniteFloat = 0.05,
+        normalize: bool = False,
         **kwargs: Any,
     ) -> None:
         check_arguments(NaiveBayes, locals())
         super().__init__(**kwargs)
         self.num_features, self.num_labels = num_features, num_labels
-        self.initial_weight = initial_weight
+        self.initial_weight, self.normalize = initial_weight, normalize
 
     def build(self, input_shape: Shape) -> None:
         _add_weights(self, (self.num_features + 1, self.num_labels))
@@ -89,13 +92,18 @@ class NaiveBayes(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         scores = self.log_count_ratios * self.feature_weights
-        return ops.sum(ops.take(scores, inputs, axis=0), axis=1)
+        logits = ops.sum(ops.take(scores, inputs, axis=0), axis=1)
+        if self.normalize:
+            is_feature = ops.cast(ops.not_equal(inputs, 0), logits.dtype)
+            count = ops.sum(is_feature, axis=1, keepdims=True)
+            logits /= ops.sqrt(ops.maximum(count, 1))
+        return logits
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.num_labels)
 
     def get_config(self) -> Config:
-        names = ("num_features", "num_labels", "initial_weight")
+        names = ("num_features", "num_labels", "initial_weight", "normalize")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -38,13 +38,11 @@ def hash_attributes(codes: Tensor, names: Collection[str]) -> dict[str, Tensor]:
         codes: Code points of the tokens, int32 `(batch, timesteps, characters)`, 0 for padding.
         names: Names of `ATTRIBUTES`.
     """
-    lower_table, shape_table, word_table = _tables()
+    _, shape_table, word_table = _tables()
     is_character = ops.not_equal(codes, 0)
-    index = ops.minimum(codes, NUM_CODES - 1)
-    has_table = codes < NUM_CODES
-    lower = ops.where(has_table, ops.take(lower_table, index), codes)
-    shape = ops.where(has_table, ops.take(shape_table, index), ord("a"))
-    word = ops.where(has_table, ops.take(word_table, index), codes)
+    lower = lowercase_codes(codes)
+    shape = _look_up(shape_table, codes, ord("a"))
+    word = _look_up(word_table, codes, codes)
     place = ops.broadcast_to(ops.arange(codes.shape[-1], dtype="int32"), ops.shape(codes))
     count = _count(is_character)
     hashes = {
@@ -74,6 +72,15 @@ def hash_attributes(codes: Tensor, names: Collection[str]) -> dict[str, Tensor]:
     return {name: hashes[name] for name in names}
 
 
+def lowercase_codes(codes: Tensor) -> Tensor:
+    """Return code points in lower case. Those from `NUM_CODES` on stay as they are.
+
+    Args:
+        codes: Code points, int32 of any shape.
+    """
+    return _look_up(_tables()[0], codes, codes)
+
+
 def reduce_hash(hashes: Tensor) -> Tensor:
     """Return hashes of at least 0 and less than `NUM_HASHES`.
 
@@ -97,6 +104,12 @@ def shift_steps(values: Tensor, step: int) -> Tensor:
     if step < 0:
         return ops.pad(values, [[0, 0], [-step, 0]])[:, :step]
     return ops.pad(values, [[0, 0], [0, step]])[:, step:]
+
+
+def _look_up(table: Array, codes: Tensor, other: Tensor | int) -> Tensor:
+    """Return the entry of each code point in a table, or `other` from `NUM_CODES` on."""
+    entries = ops.take(table, ops.minimum(codes, NUM_CODES - 1))
+    return ops.where(codes < NUM_CODES, entries, other)
 
 
 def _hash(values: Tensor, is_kept: Tensor, rank: Tensor) -> Tensor:

@@ -58,6 +58,18 @@ def test_logits_are_weighted_sums():
     assert [w.path.split("/")[-1] for w in layer.trainable_weights] == ["feature_weights"]
 
 
+def test_normalized_logits_do_not_grow_with_the_number_of_features():
+    plain, normalized = (
+        layers.NaiveBayes(4, 2, initial_weight=1.0, normalize=value) for value in (False, True)
+    )
+    for layer in (plain, normalized):
+        layer.adapt(FEATURES, LABELS)
+    count = (FEATURES > 0).sum(axis=1, keepdims=True)
+    expected = to_numpy(plain(FEATURES)) / np.sqrt(count)
+    np.testing.assert_allclose(to_numpy(normalized(FEATURES)), expected, rtol=1e-5)
+    assert not to_numpy(normalized(np.zeros((1, 2), "int32"))).any()
+
+
 def test_needs_two_labels():
     with pytest.raises(InputError, match="`num_labels` must be an integer of at least 2, got 1"):
         make_layer(labels=1)
