@@ -69,6 +69,8 @@ class EncodedDataset:
         buckets_per_octave: Number of bucket lengths per doubling of the length, a power of two.
             More buckets mean less padding and more compilation.
         weights: Weight of each example in the loss, `(examples,)`, or None.
+        step_length: Length of one time step of the recurrent layers, in the unit of `lengths`, such
+            as samples of audio. It determines which batches are divided, see `make_batches`.
 
     Raises:
         ValueError: If the arrays do not match each other, `lengths` or `sequences`.
@@ -81,6 +83,7 @@ class EncodedDataset:
     min_length: int = 16
     buckets_per_octave: int = 2
     weights: ArrayLike = None
+    step_length: int = 1
 
     def __post_init__(self) -> None:
         arrays = {**_by_name("inputs", self.inputs), **_by_name("targets", self.targets)}
@@ -315,19 +318,20 @@ def _epoch_batches(
     batches = [order[i : i + batch_size] for i in range(0, len(examples), batch_size)]
     random.shuffle(batches)
     for batch in batches:
-        for part in _divide(batch, lengths[batch], bucket_length(max(lengths[batch]), *options)):
+        length = bucket_length(max(lengths[batch]), *options)
+        for part in _divide(batch, lengths[batch], -(-length // examples.step_length)):
             yield part, bucket_length(max(lengths[part]), *options)
 
 
-def _divide(batch: Array, lengths: Array, length: int) -> list[Array]:
+def _divide(batch: Array, lengths: Array, num_steps: int) -> list[Array]:
     """Return the examples of a batch in parts of at most `MAX_BATCH_STEPS` time steps.
 
     Args:
         batch: Indices of the examples.
-        lengths: Number of time steps of each.
-        length: Number of time steps to which they are padded.
+        lengths: Length of each.
+        num_steps: Number of time steps to which they are padded.
     """
-    num_parts = min(len(batch), -(-len(batch) * length // MAX_BATCH_STEPS))
+    num_parts = min(len(batch), -(-len(batch) * num_steps // MAX_BATCH_STEPS))
     if num_parts == 1:
         return [batch]
     return np.array_split(batch[np.argsort(lengths, kind="stable")], num_parts)

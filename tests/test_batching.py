@@ -53,6 +53,7 @@ def test_batches_with_too_many_time_steps_are_divided(monkeypatch):
     parts = list(make_batches(dataset, 10, 1, 0, 2))
     assert count_batches(dataset, 10) == len(parts) / 2 > 3
     assert all(y.shape[0] * y.shape[1] <= 200 for _, y in parts)
+    assert count_batches(dataclasses.replace(dataset, step_length=4), 10) == 3  # 4 times 200
     numbers, all_numbers = (
         np.concatenate([x["number"] for x, _ in batches]) for batches in (parts, whole)
     )

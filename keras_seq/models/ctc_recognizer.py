@@ -198,6 +198,7 @@ class CTCRecognizer(BaseModel):
             sequences=["samples"],
             min_length=self.sample_rate // 4,
             buckets_per_octave=4,
+            step_length=self.front_end.step_hop,
         )
 
     def trace_inputs(self, example: Array, target: Any = None) -> tuple[Any, list[str]]:

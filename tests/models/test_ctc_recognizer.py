@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_seq import export
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import count_batches
 from keras_seq.layers import (
     BackgroundNoise,
     BandConvolution,
@@ -195,6 +196,12 @@ def test_saved_and_loaded(trained, tmp_path):
     for ours, theirs in zip(loaded.log_probs(recordings), trained.log_probs(recordings)):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert loaded.alphabet == "ab" and loaded.sample_rate == RATE
+
+
+def test_samples_are_not_counted_as_time_steps():
+    """A batch for training is divided by its time steps, of which there are far fewer."""
+    dataset = small().encode([np.zeros(20_000)] * 32, [""] * 32, padded=False)
+    assert count_batches(dataset, 32) == 1
 
 
 @pytest.mark.usefixtures("either_way")
