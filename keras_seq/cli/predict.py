@@ -15,6 +15,7 @@ from keras_seq.cli._common import Flag, RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
 from keras_seq.data.opening import check_exists
+from keras_seq.train.config import Encoding
 from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.prediction import BATCH_SIZE, TEXT_BATCH_SIZE, Row
 from keras_seq.train.reporter import Reporter
@@ -70,12 +71,16 @@ def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Repor
         *inputs: str,
         input: str | None = None,
         output: str | None = None,
+        encoding: str = "utf-8",
         batch_size: int | None = None,
         **recipe_options: Any,
     ) -> None:
         for name in ("recipe", "quiet"):  # the first stage has read them
             recipe_options.pop(name, None)
-        _predict(trained, inputs, input, output, batch_size, recipe_options, reporter)
+        if bool(inputs) == (input is not None):
+            raise _no_input()
+        lines = None if input is None else Lines(input, encoding)
+        _predict(trained, inputs, lines, output, batch_size, recipe_options, reporter)
 
     recipe_predict = trained.info.import_recipe().predict
     # Keyword arguments of the recipe's method become options.
@@ -88,6 +93,7 @@ def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Repor
     parameters += [
         keyword("input", None, Annotated[FileOption, Parameter(help=INPUT_HELP)]),
         keyword("output", None, Annotated[FileOption, Parameter(help=OUTPUT_HELP)]),
+        keyword("encoding", "utf-8", Annotated[Encoding, Parameter(help=ENCODING_HELP)]),
         keyword("batch_size", None, Annotated[int | None, Parameter(help=BATCH_SIZE_HELP)]),
         keyword("recipe", None, RecipeOption),
         keyword("quiet", False, Annotated[Flag, Parameter(help=QUIET_HELP)]),
@@ -98,25 +104,23 @@ def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Repor
 def _predict(
     trained: TrainedRun,
     inputs: Sequence[str],
-    input_file: str | None,
+    lines: "Lines | None",
     output_file: str | None,
     batch_size: int | None,
     recipe_options: dict[str, Any],
     reporter: Reporter,
 ) -> None:
     """Predict, and print or write the rows."""
-    if bool(inputs) == (input_file is not None):
-        raise _no_input()
     reporter.start_phase("loading the model")
     _ = trained.model
     reporter.start_phase("predicting")
     reporter.start_task("predictions", None)
     bad: list[str] = []
     batches = trained.predict_in_batches(
-        inputs if input_file is None else _read_inputs(input_file),
+        inputs if lines is None else lines,
         batch_size,
         # A bad input among few is an error; in a file it is left out.
-        None if input_file is None else lambda _, error: bad.append(str(error)),
+        None if lines is None else lambda _, error: bad.append(str(error)),
         **recipe_options,
     )
     batches = _count(batches, reporter)
@@ -132,7 +136,9 @@ def _predict(
                 num_rows += len(batch)
         reporter.end_phase()
         if num_rows:
-            reporter.report_text(f"{num_rows:,} {'row' if num_rows == 1 else 'rows'} written")
+            num_blank = 0 if lines is None else lines.num_blank
+            blank = f", {_format_count(num_blank, 'blank line')} skipped" if num_blank else ""
+            reporter.report_text(f"{_format_count(num_rows, 'row')} written{blank}")
         else:
             print(
                 f"keras-seq: warning: --output {output_file} is empty, without a header, since "
@@ -140,8 +146,8 @@ def _predict(
                 file=sys.stderr,
             )
     if bad:
-        inputs_text = "1 bad input" if len(bad) == 1 else f"{len(bad)} bad inputs"
-        print(f"keras-seq: warning: left out {inputs_text}:", file=sys.stderr)
+        text = _format_count(len(bad), "bad input")
+        print(f"keras-seq: warning: left out {text}:", file=sys.stderr)
         print(
             *(show_controls(f"  {text}") for text in bad[:MAX_MESSAGES]), sep="\n", file=sys.stderr
         )
@@ -152,6 +158,7 @@ OUTPUT_HELP = (
     "File to write the predictions to, with the suffix .jsonl, .csv or .tsv; "
     f"{STANDARD} writes JSON lines to the standard output. Default: a table."
 )
+ENCODING_HELP = "Encoding of the file of inputs."
 QUIET_HELP = "Print nothing but the predictions, warnings and errors."
 BATCH_SIZE_HELP = (
     "Number of inputs that are predicted together, at least 1. Default: "
@@ -173,15 +180,36 @@ def _no_input() -> InputError:
     )
 
 
-def _read_inputs(name: str) -> Iterator[str]:
-    """Yield the lines of a file that are not blank."""
-    from keras_seq.data.files import read_lines
+class Lines:
+    """Lines of a file of inputs that are not blank.
 
-    if name == STANDARD:
-        lines: Iterator[str] = (line.rstrip("\r\n") for line in sys.stdin)
-    else:
-        lines = (line for _, line in read_lines(Path(name)))
-    return (line for line in lines if line.strip())
+    Args:
+        name: File, or `STANDARD`.
+        encoding: Encoding of the file.
+    """
+
+    def __init__(self, name: str, encoding: str) -> None:
+        self.name, self.encoding = name, encoding
+        self.num_blank = 0
+        """Number of blank lines so far."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the lines."""
+        from keras_seq.data.files import read_lines
+
+        if self.name == STANDARD:
+            lines: Iterator[str] = (line.rstrip("\r\n") for line in sys.stdin)
+        else:
+            lines = (line for _, line in read_lines(Path(self.name), self.encoding))
+        for line in lines:
+            if line.strip():
+                yield line
+            else:
+                self.num_blank += 1
+
+
+def _format_count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _count(batches: Iterable[list[Row]], reporter: Reporter) -> Iterator[list[Row]]:

@@ -22,7 +22,8 @@ class Progress(keras.callbacks.Callback):
     """Reports of the steps and epochs of a training, with the running loss.
 
     Before the first epoch it reports what was read from the user's files, a line per file, warnings
-    about the data, and how the tokenizer reproduces the training tokens from raw text.
+    about the data, how the tokenizer reproduces the training tokens from raw text, and after which
+    epoch a training resumes.
 
     Args:
         run_callback: Callback that measures each epoch. Keras must call it first.
@@ -43,6 +44,10 @@ class Progress(keras.callbacks.Callback):
             self.reporter.report_text(str(report))
             if report.warning:
                 self.reporter.warn(report.warning)
+        if epochs_done := self.run_callback.epochs_done:
+            self.reporter.report_text(
+                f"resumed after epoch {epochs_done} of {self.run_callback.epochs}"
+            )
         self.reporter.start_phase("compiling the first step")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:

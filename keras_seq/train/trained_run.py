@@ -143,7 +143,9 @@ class TrainedRun:
                 self._check_recordable(split)
             splits = self.recipe.load_splits(self.config)
             if split not in splits:
-                raise InputError(f"The data {self.config.data!r} has no {split} split.")
+                raise InputError(
+                    f"The data {self.config.data!r} has no {split} split, only {', '.join(splits)}."
+                )
             current = fingerprints.hash_data(splits)
             if difference := fingerprints.compare_data(self.run.fingerprint, current):
                 message = f"{self.folder} was trained with other data: {difference}"

@@ -108,7 +108,7 @@ def test_predictions_of_a_file(place, capsys, suffix):
     assert run(*command, f"out.{suffix}") == 0
     error = capsys.readouterr().err
     assert error.count("The input 'bad' is bad.") == 2 and "left out 2 bad inputs" in error
-    assert "2 rows written" in error
+    assert "2 rows written, 1 blank line skipped" in error
     text = Path(f"out.{suffix}").read_text()
     if suffix == "jsonl":
         rows = [json.loads(line) for line in text.splitlines()]
@@ -118,6 +118,17 @@ def test_predictions_of_a_file(place, capsys, suffix):
     assert [row["input"] for row in rows] == ["one", "two"]
     assert run(*command, f"out.{suffix}") == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_encoding_of_a_file(place, capsys):
+    Path("inputs.txt").write_bytes("caf\u00e9\n".encode("latin-1"))
+    command = ("predict", RUN, *NAMED, "--input", "inputs.txt", "--output", "-")
+    assert run(*command) == 2
+    assert "byte 4 is not utf-8; give --encoding" in capsys.readouterr().err
+    assert run(*command, "--encoding", "latin-1") == 0
+    assert json.loads(capsys.readouterr().out)["input"] == "caf\u00e9"
+    assert run(*command, "--encoding", "latin-0") == 2
+    assert "There is no encoding 'latin-0'" in capsys.readouterr().err
 
 
 def test_files_without_predictions(place, capsys):
