@@ -13,29 +13,23 @@ test split once. `--test` reads test.* instead, once.
 
 import argparse
 import functools
-import json
-import random
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 from keras_seq_recipes.ner.metric import entity_metrics
 
-from benchmarks import page
+from benchmarks import learning_curves, page
 from benchmarks.template_strings import template_strings
-from keras_seq.batching import RawExamples
 from keras_seq.text.tag_schemes import tags_to_spans
-from keras_seq.train import loop, registry, runs
+from keras_seq.train import registry
 from keras_seq.train.folds import Fold
 from keras_seq.train.recipe import Splits
 
 SIZES = (200, 500, 1_000, 2_000)
 NUM_TEST = 2_000
 """Number of sentences that the models are compared on."""
-PICTURE = Path(__file__).parent.parent / "docs" / "experiments" / "small_data.png"
+PICTURE = learning_curves.PICTURES / "small_data.png"
 
 RECIPE = registry.find("ner").import_recipe()
 
@@ -64,7 +58,8 @@ def main() -> None:
         rows.append(row)
     if arguments.data is None:
         page.write("small_data", rows)
-        draw(rows, PICTURE)
+        curves = {"f1": "recipe ner", "classical_f1": "classical CRF"}
+        learning_curves.draw(rows, "sentences", curves, "F1", PICTURE)
 
 
 def make_tasks(arguments: argparse.Namespace) -> Iterator[Task]:
@@ -73,7 +68,8 @@ def make_tasks(arguments: argparse.Namespace) -> Iterator[Task]:
         splits = RECIPE.load(RECIPE.preset("default"))
         for seed in range(arguments.seeds):
             for size in arguments.sizes:
-                yield Task(f"People's Daily, subset {seed}", size, subset(splits, size, seed))
+                rows = learning_curves.subset(splits, "tags", size, seed, NUM_TEST)
+                yield Task(f"People's Daily, subset {seed}", size, rows)
         return
     splits = RECIPE.load(RECIPE.preset("default").override(data=arguments.data))
     if arguments.test:
@@ -85,28 +81,10 @@ def make_tasks(arguments: argparse.Namespace) -> Iterator[Task]:
         yield Task(f"{arguments.data}, fold {number}", len(folds["train"]), folds)
 
 
-def subset(splits: Splits, size: int, seed: int) -> Splits:
-    """Return sentences to train and validate on, from the training split, and others to test on."""
-    train, others = (_shuffled(splits[name], seed) for name in ("train", "validation"))
-    num_validation = max(20, size // 8)
-    return {
-        "train": _rows(train, 0, size),
-        "validation": _rows(train, size, size + num_validation),
-        "test": _rows(others, 0, NUM_TEST),
-    }
-
-
 def compare(task: Task) -> dict[str, Any]:
     """Return the F1 of both models, and the seconds that they take to train."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "data"
-        source.mkdir()
-        for split, examples in task.splits.items():
-            pairs = zip(examples.inputs, examples.targets["tags"], strict=True)
-            lines = [json.dumps({"tokens": tokens, "ner_tags": tags}) for tokens, tags in pairs]
-            (source / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
-        config = RECIPE.preset("default").override(data=str(source))
-        metrics: Any = loop.train(RECIPE, "default", config, runs.Run(Path(folder) / "run"), "")
+    columns = "tokens", "ner_tags"
+    metrics = learning_curves.train_without_options(RECIPE, task.splits, "tags", columns)
     start = time.perf_counter()
     classical = train_classical(task.splits)
     return {
@@ -135,36 +113,6 @@ def train_classical(splits: Splits) -> float:
 
 def _spans(rows: Sequence[Sequence[str]]) -> list[Any]:
     return [set(tags_to_spans(list(tags), "IOBES", strict=False)) for tags in rows]
-
-
-def _shuffled(examples: RawExamples, seed: int) -> list[tuple[list[str], list[str]]]:
-    pairs = list(zip(examples.inputs, examples.targets["tags"], strict=True))
-    random.Random(seed).shuffle(pairs)
-    return pairs
-
-
-def _rows(pairs: Sequence[tuple[list[str], list[str]]], start: int, stop: int) -> RawExamples:
-    rows = pairs[start:stop]
-    return RawExamples([list(tokens) for tokens, _ in rows], {"tags": [tags for _, tags in rows]})
-
-
-def draw(rows: Sequence[page.Row], path: Path) -> None:
-    """Draw the F1 of both models by the number of training sentences."""
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    sizes = sorted({row["sentences"] for row in rows})
-    for key, label in (("f1", "recipe ner"), ("classical_f1", "classical CRF")):
-        means = [
-            sum(values) / len(values)
-            for size in sizes
-            if (values := [row[key] for row in rows if row["sentences"] == size])
-        ]
-        axes.plot(sizes, means, marker="o", label=label)
-    axes.set(xscale="log", xlabel="training sentences", ylabel="F1", xticks=sizes)
-    axes.set_xticklabels([f"{size:,}" for size in sizes])
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":
