@@ -49,8 +49,11 @@ class Config(config.ClassifierConfig):
     """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: config.PositiveInt = 64
+    batch_size: config.PositiveInt | None = None
+    """Number of texts per training step. Default: 64, or for fewer than 1,400 training texts a
+    thirtieth of them, rounded to 8, 16 or 32."""
     steps: config.PositiveInt | None = 1_200
+    epochs: config.PositiveInt | None = 8
 
     # The accuracy of a thousand sentences is noisier than the cross-entropy.
     monitor = "cross_entropy"

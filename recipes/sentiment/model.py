@@ -2,7 +2,8 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -26,8 +27,30 @@ EMBEDDING_DIM, BIGRAM_DIM = 96, 48
 """Sizes of the token and bigram embeddings."""
 MIN_COUNT, MIN_PAIR_COUNT = 2, 3
 """Minimum number of training occurrences of a token and of a bigram in the vocabulary."""
+SMALL_MIN_COUNT, SMALL_MIN_PAIR_COUNT = 1, 2
+"""The same numbers on small data, where most tokens occur once."""
 USE_NAIVE_BAYES = True
 """Add naive Bayes over words and bigrams as an expert next to the network."""
+MAX_SMALL = 9_999
+"""Largest number of training texts of small data."""
+SMALL_WEIGHT, SMALL_CHAR_WEIGHT = 0.9, 0.45
+"""Initial weights of the log-count ratios of words and of character n-grams on small data."""
+MAX_PADDED_TOKENS = 5_000_000
+"""Largest number of training texts times tokens of the longest one for character n-grams. A token
+needs 80 bytes of memory."""
+
+
+def batch_size(config: Config, train: RawExamples) -> int:
+    """Return the number of texts per training step.
+
+    Args:
+        config: Config of the run.
+        train: Training sentences.
+    """
+    if config.batch_size is not None:
+        return config.batch_size
+    # About 30 steps per epoch on the smallest data.
+    return min(64, max(8, 2 ** round(math.log2(len(train) / 30))))
 
 
 def build(
@@ -48,12 +71,16 @@ def build(
         raise InputError(
             f"All training texts have the label {labels[0]!r}; a classifier needs two or more."
         )
+    # A model that starts from a trained one has the same kind of experts.
+    is_small = len(train) <= MAX_SMALL if initial is None else initial.mixture == "mean"
+    min_count = SMALL_MIN_COUNT if is_small else MIN_COUNT
+    min_pair_count = SMALL_MIN_PAIR_COUNT if is_small else MIN_PAIR_COUNT
     encoder = TextEncoder.from_examples(
-        train.inputs, config.tokenizer, lowercase=True, min_count=MIN_COUNT
+        train.inputs, config.tokenizer, lowercase=True, min_count=min_count
     )
     if initial is not None:
         encoder = merge_encoders(initial.encoder, encoder)
-    pairs = pair_ids(encoder, train.inputs, MIN_PAIR_COUNT)
+    pairs = pair_ids(encoder, train.inputs, min_pair_count)
     if initial is not None:
         pairs = merge_pairs(initial.features, pairs)
     features: list[keras.layers.Layer] = [_embedding(config, encoder)]
@@ -73,9 +100,7 @@ def build(
         pooling = layers.AttentionPooling(config.units, name="pooling")
     elif config.pooling == "max":
         pooling = layers.MaxPooling()
-    experts = []
-    if USE_NAIVE_BAYES:
-        experts.append(layers.NaiveBayesExpert(encoder.vocab_size, len(labels), pairs))
+    experts = _experts(encoder, train.inputs, len(labels), pairs, is_small)
     model = SequenceClassifier(
         encoder,
         labels,
@@ -83,6 +108,7 @@ def build(
         stack=stack,
         pooling=pooling,
         experts=experts,
+        mixture="mean" if is_small else "sum",
         dropout=config.dropout,
         word_dropout=config.word_dropout,
     )
@@ -94,6 +120,30 @@ def build(
     losses = dict.fromkeys(names, soft_cross_entropy) if experts else soft_cross_entropy
     model.compile(optimizer, loss=losses)
     return model
+
+
+def _experts(
+    encoder: TextEncoder,
+    texts: Sequence[str],
+    num_labels: int,
+    pairs: Sequence[Sequence[int]],
+    is_small: bool,
+) -> list[keras.layers.Layer]:
+    """Return naive Bayes over words and bigrams, and on small data over character n-grams too.
+
+    On small data, experts predict better than the network, and need larger weights from the start.
+    With a character tokenizer, n-grams within a token would be single characters.
+    """
+    if not USE_NAIVE_BAYES:
+        return []
+    sizes = encoder.vocab_size, num_labels, pairs
+    if not is_small:
+        return [layers.NaiveBayesExpert(*sizes)]
+    experts = [layers.NaiveBayesExpert(*sizes, SMALL_WEIGHT, normalize=True)]
+    longest = max(len(encoder.tokenize(text)) for text in texts)
+    if encoder.tokenizer == "word" and len(texts) * longest <= MAX_PADDED_TOKENS:
+        experts.append(layers.CharNgramExpert(num_labels, initial_weight=SMALL_CHAR_WEIGHT))
+    return experts
 
 
 def _embedding(config: Config, encoder: TextEncoder) -> layers.TokenEmbedding:

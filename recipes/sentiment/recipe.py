@@ -18,6 +18,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     reads_hf = True
     load = staticmethod(data.load)
     build = build_from = staticmethod(model.build)
+    batch_size = staticmethod(model.batch_size)
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)

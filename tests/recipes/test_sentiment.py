@@ -77,16 +77,16 @@ def test_own_table_end_to_end(workplace, capsys):
     assert "top words" in out and "great" in out
 
 
-def untrained_model(**settings):
+def untrained_model(initial=None, **settings):
     """Return an untrained model of the recipe."""
     config = Config(units=2, **settings)
     train = data.make_examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
-    return registry.find("sentiment").import_recipe().build(config, train)
+    return model.build(config, train, initial)
 
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("pooling", ["attention", "max", "last"])
-def test_pooling_without_naive_bayes(pooling, monkeypatch):
+def test_pooling_without_experts(pooling, monkeypatch):
     monkeypatch.setattr(model, "USE_NAIVE_BAYES", False)
     classifier = untrained_model(pooling=pooling, num_layers=2)
     assert classifier.has_token_weights == (pooling == "attention") and not classifier.experts
@@ -99,7 +99,34 @@ def test_pretrained_vectors(workplace):
     classifier = untrained_model(vectors="vectors.txt")
     row = classifier.encoder.tokens.index("good")
     np.testing.assert_array_equal(classifier.token_embedding.embeddings[row], [1, 2, 3])
-    assert [expert.name for expert in classifier.experts] == ["naive_bayes"]
+    assert [expert.name for expert in classifier.experts] == ["naive_bayes", "char_ngrams"]
+
+
+def test_small_data_has_an_expert_over_characters(monkeypatch):
+    small = untrained_model()
+    assert small.mixture == "mean" and small.experts[0].normalize
+    monkeypatch.setattr(model, "MAX_SMALL", 5)
+    large = untrained_model()
+    assert [expert.name for expert in large.experts] == ["naive_bayes"]
+    assert large.mixture == "sum" and not large.experts[0].normalize
+    # A model that starts from a trained one has the same kind of experts.
+    assert untrained_model(initial=small).mixture == "mean"
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size"), [(1, 8), (200, 8), (500, 16), (1_000, 32), (2_000, 64), (20_000, 64)]
+)
+def test_batches_of_small_data_are_small(count, batch_size):
+    train = data.make_examples(["a"] * count, ["x"] * count)
+    assert model.batch_size(Config(), train) == batch_size
+    assert model.batch_size(Config(batch_size=7), train) == 7
+
+
+def test_characters_of_long_texts_are_not_read(monkeypatch):
+    assert not untrained_model(tokenizer="char").reads_characters
+    for tokens, reads in ((12, True), (11, False)):  # six texts of two words
+        monkeypatch.setattr(model, "MAX_PADDED_TOKENS", tokens)
+        assert untrained_model().reads_characters == reads
 
 
 class FixedModel:
