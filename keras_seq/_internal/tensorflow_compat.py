@@ -1,6 +1,7 @@
 """Private names of TensorFlow that keras-seq uses, each with its reason."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from keras_seq._internal.types import Tensor
 
@@ -29,3 +30,16 @@ def in_forward_mode(tensors: Sequence[Tensor]) -> bool:
     from tensorflow.python.eager.forwardprop_util import pack_tangents
 
     return bool(pack_tangents(list(map(tf.convert_to_tensor, tensors))).tangents)
+
+
+def without_tracing_warning(function: Any) -> Any:
+    """Return a `tf.function` that does not warn of frequent retracing.
+
+    TensorFlow counts calls by the code of a function. The first calls of the functions of several
+    layers therefore look like one function that is traced again and again. No public option exists.
+
+    Args:
+        function: Result of `tf.function`.
+    """
+    function._omit_frequent_tracing_warning = True
+    return function

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from keras_seq import cells
+from keras_seq._internal.tensorflow_compat import without_tracing_warning
 from keras_seq._internal.types import States, Tensor
 from keras_seq.scan import compiled, torch_functions
 from keras_seq.scan.derivatives import CustomGradient, Tensors
@@ -188,7 +189,9 @@ def _sharded_function(
     forward, backward = shards.forward, shards.backward
     if eager_shapes:
         # Within a function, the shards run in parallel.
-        forward, backward = (tf.function(f, autograph=False) for f in (forward, backward))
+        forward, backward = (
+            without_tracing_warning(tf.function(f, autograph=False)) for f in (forward, backward)
+        )
     return CustomGradient(forward, backward, shards.reference)
 
 
@@ -199,6 +202,6 @@ def _xla_functions(passes: Passes, shapes: Any) -> Sequence[Callable[..., Any]]:
     import tensorflow as tf
 
     return tuple(
-        tf.function(program, jit_compile=True, autograph=False)
+        without_tracing_warning(tf.function(program, jit_compile=True, autograph=False))
         for program in (passes.infer, passes.forward, passes.backward)
     )

@@ -30,3 +30,20 @@ def test_in_forward_mode():
         assert tensorflow_compat.in_forward_mode([y, 2 * x])
         assert not tensorflow_compat.in_forward_mode([y])
     assert not tensorflow_compat.in_forward_mode([x])
+
+
+@pytest.mark.parametrize("warns", [True, False])
+def test_without_tracing_warning(monkeypatch, warns):
+    import tensorflow as tf
+
+    lines = []
+    monkeypatch.setattr(tf.get_logger(), "warning", lambda text, *_: lines.append(text))
+
+    def function(x):
+        return x + (1 if warns else 2)
+
+    for _ in range(6):
+        traced = tf.function(function)
+        traced = traced if warns else tensorflow_compat.without_tracing_warning(traced)
+        traced(tf.constant(1.0))
+    assert bool(lines) == warns
