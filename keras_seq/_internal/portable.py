@@ -29,6 +29,23 @@ def argmax(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
     return tf.expand_dims(indices, axis) if keepdims else indices
 
 
+def take_rows(x: Tensor, indices: Tensor) -> Tensor:
+    """Return entries of axis 0 at indices that are not negative.
+
+    `keras.ops.take` also counts negative indices from the end, which takes more operations in a
+    TensorFlow graph.
+
+    Args:
+        x: Tensor.
+        indices: Integers of any shape.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.take(x, indices, axis=0)
+    import tensorflow as tf
+
+    return tf.gather(x, indices)
+
+
 def while_loop(
     cond: Callable[..., Tensor], body: Callable[..., Any], start: tuple[Any, ...]
 ) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.portable import while_loop
+from keras_seq._internal.portable import take_rows, while_loop
 from keras_seq._internal.types import Tensor
 from keras_seq.scan.ctc import BLANK
 from keras_seq.scan.log_space import NEG_INF, replace_neg_inf
@@ -105,7 +105,7 @@ def _advance(beam: _Beam, log_probs: Tensor, is_end: Tensor, automaton: Automato
     """
     blank, label = beam.ends[:, :, 0], beam.ends[:, :, 1]
     total = _log_add(blank, label)
-    last_label = ops.take(automaton.labels, beam.states, axis=0)
+    last_label = take_rows(automaton.labels, beam.states)
     num_classes = log_probs.shape[-1]
     classes = ops.arange(num_classes, dtype="int32")
     is_last = last_label[:, :, None] == classes
@@ -126,12 +126,12 @@ def _advance(beam: _Beam, log_probs: Tensor, is_end: Tensor, automaton: Automato
     is_in_beam = ops.matmul(parents, ops.cast(is_last, "float32")) > 0
 
     # Candidates are the prefixes in column 0, and their extensions by a label.
-    next_states = ops.take(automaton.transitions, beam.states, axis=0)
+    next_states = take_rows(automaton.transitions, beam.states)
     is_new = (next_states > START) & ~is_in_beam
     kept = _log_add(kept_ends[:, :, 0], kept_ends[:, :, 1])
     candidates = ops.where(is_new, extended, NEG_INF)
     candidates = ops.where(classes == BLANK, kept[:, :, None], candidates)
-    is_accepting = ops.take(automaton.is_accepting, next_states, axis=0)
+    is_accepting = take_rows(automaton.is_accepting, next_states)
     candidates = ops.where(is_end[:, :, None] & ~is_accepting, NEG_INF, candidates)
     beam_width = candidates.shape[1]
     flat = ops.reshape(candidates, (-1, beam_width * num_classes))
@@ -163,7 +163,7 @@ def _gather(x: Tensor, indices: Tensor) -> Tensor:
     """Return entries of axis 1 of `x`, `(batch, indices, ...)`, at indices `(batch, indices)`."""
     batch, size, *rest = ops.shape(x)
     first = size * ops.arange(batch, dtype="int32")[:, None]
-    return ops.take(ops.reshape(x, (batch * size, *rest)), first + indices, axis=0)
+    return take_rows(ops.reshape(x, (batch * size, *rest)), first + indices)
 
 
 def _is_valid(scores: Tensor) -> Tensor:
