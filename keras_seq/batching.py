@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_BATCH_STEPS = 32_768
 """Maximum number of time steps of a batch in training, padding included, over all its examples. A
-larger batch is divided, because the activations of a step of training need about 50 kB per time
+larger batch is divided, since training keeps the activations of all time steps: about 50 kB per
 step in a network of two bidirectional layers of 128 units."""
 
 Arrays: TypeAlias = Any

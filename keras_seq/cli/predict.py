@@ -15,6 +15,7 @@ from keras_seq.cli._common import Flag, RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
 from keras_seq.data.opening import check_exists
+from keras_seq.data.summaries import format_count
 from keras_seq.train.config import Encoding
 from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.prediction import BATCH_SIZE, TEXT_BATCH_SIZE, Row
@@ -137,8 +138,8 @@ def _predict(
         reporter.end_phase()
         if num_rows:
             num_blank = 0 if lines is None else lines.num_blank
-            blank = f", {_format_count(num_blank, 'blank line')} skipped" if num_blank else ""
-            reporter.report_text(f"{_format_count(num_rows, 'row')} written{blank}")
+            blank = f", {format_count(num_blank, 'blank line')} skipped" if num_blank else ""
+            reporter.report_text(f"{format_count(num_rows, 'row')} written{blank}")
         else:
             print(
                 f"keras-seq: warning: --output {output_file} is empty, without a header, since "
@@ -146,7 +147,7 @@ def _predict(
                 file=sys.stderr,
             )
     if bad:
-        text = _format_count(len(bad), "bad input")
+        text = format_count(len(bad), "bad input")
         print(f"keras-seq: warning: left out {text}:", file=sys.stderr)
         print(
             *(show_controls(f"  {text}") for text in bad[:MAX_MESSAGES]), sep="\n", file=sys.stderr
@@ -206,10 +207,6 @@ class Lines:
                 yield line
             else:
                 self.num_blank += 1
-
-
-def _format_count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _count(batches: Iterable[list[Row]], reporter: Reporter) -> Iterator[list[Row]]:

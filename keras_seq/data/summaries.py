@@ -71,13 +71,13 @@ class ReadSummary:
         if self.has_header is not None:
             facts.append("header" if self.has_header else "no header")
         facts += [f"{name} = {column!r}" for name, column in self.columns.items()]
-        parts = [", ".join(facts), _count(self.num_rows, self.unit)]
+        parts = [", ".join(facts), format_count(self.num_rows, self.unit)]
         parts += [f"left out {count:,}: {reason}" for reason, count in self.left_out.items()]
         parts += [f"scheme {self.scheme}"] * bool(self.scheme)
         parts += [f"tokenizer {self.tokenizer}"] * bool(self.tokenizer)
         if self.num_tokens is not None:
             num_spans = sum(self.labels.values())
-            parts += [_count(self.num_tokens, "token"), _count(num_spans, "span")]
+            parts += [format_count(self.num_tokens, "token"), format_count(num_spans, "span")]
         if self.labels:
             parts.append(f"labels: {_list_counts(self.labels)}")
         return f"{self.path}: " + "; ".join(" ".join(p.split()) for p in (*parts, *self.notes))
@@ -98,7 +98,8 @@ class ReadSummary:
         return cls(**{**fields, "notes": tuple(fields["notes"])})
 
 
-def _count(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 row" or "1,996 rows"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 

@@ -27,8 +27,8 @@ class _Beam(NamedTuple):
     ends: Tensor
     """Log probabilities of the alignments that end in a blank, and in a label, `(..., 2)`."""
     begins: Tensor
-    """Whether the prefix of the last axis begins the one of the axis before, `(..., beam_width)`.
-    Each prefix begins itself."""
+    """Bools `(..., beam_width)`. Entry [i, j] is True if text i starts with text j. Each text
+    starts with itself."""
 
 
 def ctc_lexicon_search(

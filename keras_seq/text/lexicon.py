@@ -23,7 +23,7 @@ class Automaton(NamedTuple):
     labels: Array
     """Label of the transitions that lead to each state, int32 `(states,)`; 0 for the start."""
     is_accepting: Array
-    """Whether a text may end in each state, bools `(states,)`."""
+    """True for the states in which a text may end, bools `(states,)`."""
 
 
 class Lexicon:

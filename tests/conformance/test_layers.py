@@ -407,7 +407,7 @@ def quick():
 
 QUICK = [*quick()]
 COMPILED = [key for key in QUICK if isinstance(CASES[EVERY[key][0]], dict)]
-"""Keys that Keras's check, which compiles models, has in the quick run: recurrent layers."""
+"""Recurrent layers, once each. Keras's check compiles models, so it is slow for other layers."""
 
 
 def make(key):

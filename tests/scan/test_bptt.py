@@ -42,8 +42,8 @@ def compiled(method):
     return tf.function(method, autograph=False)
 
 
-SOME = ["GRU", "DiagonalPeepholeLSTM"]
-"""Cells of the quick run; `test_fast` runs all of them."""
+QUICK_CELLS = ["GRU", "DiagonalPeepholeLSTM"]
+"""Cells of the quick tests here. The quick tests of `test_fast` have all cells."""
 
 # Data type, batch size and time steps, in some of their combinations.
 QUICK = [("float32", 3, 7), ("float32", 32, 2), ("float64", 3, 1)]
@@ -55,7 +55,7 @@ SHAPES = [*QUICK, ("float32", 1, 1), ("float32", 3, 257), ("float64", 1, 7), ("f
     ("dtype", "batch", "timesteps"),
     SHAPES[:1] if BACKEND == "jax" else slow_but(QUICK, SHAPES),
 )
-@pytest.mark.parametrize("name", SOME if BACKEND == "jax" else slow_but(SOME, FAST))
+@pytest.mark.parametrize("name", QUICK_CELLS if BACKEND == "jax" else slow_but(QUICK_CELLS, FAST))
 def test_passes_equal_the_reference(name, dtype, batch, timesteps):
     cls, fixed = CELLS[name]
     cell = cls.cell_class(UNITS, **fixed, dtype=dtype)
@@ -118,7 +118,7 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("name", slow_but(SOME, FAST))
+@pytest.mark.parametrize("name", slow_but(QUICK_CELLS, FAST))
 def test_inference_returns_the_same_without_residuals(name, masked):
     cls, fixed = CELLS[name]
     cell = cls.cell_class(UNITS, **fixed)
@@ -143,7 +143,7 @@ WAYS = [(True, True, True), (False, True, False), (False, False, True), (True, F
 @pytest.mark.parametrize(
     ("backwards", "sequences", "masked"), WAYS[:2] if BACKEND == "jax" else slow_but(WAYS[:2], WAYS)
 )
-@pytest.mark.parametrize("name", SOME if BACKEND == "jax" else slow_but(SOME, FAST))
+@pytest.mark.parametrize("name", QUICK_CELLS if BACKEND == "jax" else slow_but(QUICK_CELLS, FAST))
 def test_padding_steps_are_skipped(name, backwards, sequences, masked):
     cls, fixed = CELLS[name]
     cell = cls.cell_class(UNITS, **fixed)
