@@ -109,7 +109,7 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     assert "was started with --units 4, not 5" in capsys.readouterr().err
     capsys.readouterr()
     assert run("train", "mnist_rows", "--run", "stopped", "--resume") == 0
-    assert "resumed after epoch 1 of 2" in capsys.readouterr().err
+    assert "resumed after epoch 1 of 2" in capsys.readouterr().out
 
     whole, stopped = (
         json.loads((workplace / f"runs/mnist_rows/{name}/metrics.json").read_text())
