@@ -149,35 +149,27 @@ class EncodedDataset:
             targets=_map(compact, "targets", self.targets),
         )
 
-    def pad_batch(self, indices: Sequence[int], length: int) -> tuple[Arrays, Arrays]:
+    def pad_batch(
+        self, indices: Sequence[int], length: int, num_rows: int | None = None
+    ) -> tuple[Arrays, Arrays]:
         """Return some examples, padded to one of few shapes to limit compilation.
 
         Args:
             indices: Indices of at least one example.
             length: Number of time steps, at least that of each example.
+            num_rows: Number of rows, at least that of `indices`. Default: the next power of two.
 
         Returns:
-            Inputs and targets, `(rows, length, ...)` for sequences, padded with zeros. The last
-            example is repeated until the number of rows is a power of two.
+            Inputs and targets, `(num_rows, length, ...)` for sequences, padded with zeros. The last
+            example is repeated.
         """
-        repeated = _repeat_last(indices)
+        repeated = _repeat_last(indices, num_rows)
 
         def pad(name: str, array: Any) -> Any:
             is_sequence = self.is_sequence(name, array)
-            return pad_rows(array, indices, length) if is_sequence else array[repeated]
+            return _set_length(array[repeated], length) if is_sequence else array[repeated]
 
         return _map(pad, "inputs", self.inputs), _map(pad, "targets", self.targets)
-
-
-def pad_rows(array: Array | RaggedArray, indices: Sequence[int], length: int) -> Array:
-    """Return some rows of a sequence array, padded as by `EncodedDataset.pad_batch`.
-
-    Args:
-        array: `(examples, timesteps, ...)`.
-        indices: Indices of at least one example.
-        length: Number of time steps, at least that of each example.
-    """
-    return _set_length(array[_repeat_last(indices)], length)
 
 
 def _set_length(rows: Array, length: int) -> Array:
@@ -186,9 +178,10 @@ def _set_length(rows: Array, length: int) -> Array:
     return np.pad(rows, [(0, 0), (0, length - rows.shape[1])] + [(0, 0)] * (rows.ndim - 2))
 
 
-def _repeat_last(indices: Sequence[int]) -> Array:
-    """Return indices with the last one repeated until their number is a power of two."""
-    count = 2 ** (len(indices) - 1).bit_length()
+def _repeat_last(indices: Sequence[int], count: int | None = None) -> Array:
+    """Return indices with the last one repeated, by default up to a power of two."""
+    if count is None:
+        count = 2 ** (len(indices) - 1).bit_length()
     return np.asarray(indices)[np.minimum(np.arange(count), len(indices) - 1)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from keras_seq import batching as module
 from keras_seq._internal.buckets import bucket_length
 from keras_seq._internal.ragged import RaggedArray
-from keras_seq.batching import EncodedDataset, count_batches, make_batches, pad_rows
+from keras_seq.batching import EncodedDataset, count_batches, make_batches
 
 
 def examples(count=23, longest=70, **widths):
@@ -105,7 +105,8 @@ def test_ragged_arrays_equal_padded_arrays():
         np.testing.assert_array_equal(again["tokens"], y)
     few = [3, 11, 4]
     wide = max(padded.lengths[few]) + 2
-    actual, expected = (pad_rows(array, few, wide) for array in (padded.inputs["tokens"], rows))
+    datasets = (padded, dataclasses.replace(padded, inputs=inputs))
+    actual, expected = (dataset.pad_batch(few, wide)[0]["tokens"] for dataset in datasets)
     np.testing.assert_array_equal(actual, expected)
 
 
@@ -158,14 +159,17 @@ def test_padding_that_is_not_zero_remains():
     assert fixed.without_padding() is fixed
 
 
-@pytest.mark.parametrize(("rows", "count"), [([2], 1), ([4, 0], 2), ([1, 3, 0], 4), (range(5), 8)])
-def test_pad_batch(rows, count):
+@pytest.mark.parametrize(
+    ("rows", "num_rows", "count"),
+    [([2], None, 1), ([4, 0], None, 2), ([1, 3, 0], None, 4), (range(5), None, 8), ([1, 3], 5, 5)],
+)
+def test_pad_batch(rows, num_rows, count):
     letters, styles = np.arange(5 * 7 * 2).reshape(5, 7, 2) + 1, np.arange(5)
     inputs = {"letters": letters, "style": styles, "ids": letters[..., 0]}
     labels = np.arange(5 * 7).reshape(5, 7)
     dataset = EncodedDataset(inputs, labels, [7] * 5, ["letters", "ids"])
     for length in (4, 16):
-        inputs, targets = dataset.pad_batch(rows, length)
+        inputs, targets = dataset.pad_batch(rows, length, num_rows)
         assert {name: array.shape for name, array in inputs.items()} == {
             "letters": (count, length, 2),
             "style": (count,),

@@ -17,6 +17,10 @@ from keras_seq.batching import EncodedDataset
 from keras_seq.layers.named_weights import NamedWeight
 from keras_seq.models.any_length import AnyLengthModel
 
+MIN_FULL_BATCHES = 16
+"""Number of full batches from which `predict_by_length` pads smaller ones to the full size. A call
+has few of them, and padding takes less time than compiling a program for each number of rows."""
+
 
 class BaseModel(AnyLengthModel):
     """Functional `keras.Model` that is trained on raw examples, such as texts and their labels.
@@ -281,7 +285,8 @@ class BaseModel(AnyLengthModel):
     ) -> Iterator[tuple[list[int], Any]]:
         """Run the network on batches of examples of similar length.
 
-        Batches are padded to one of a few lengths, which limits the number of compiled programs.
+        Batches are padded to one of a few lengths, which limits the number of compiled programs. If
+        there are many batches, all have the same number of rows.
 
         Args:
             dataset: Encoded examples, with their lengths.
@@ -293,8 +298,9 @@ class BaseModel(AnyLengthModel):
             Indices of the examples of a batch, and its nested structure of arrays.
         """
         function = self.predict_on_batch if function is None else function
+        num_rows = batch_size if len(dataset) >= MIN_FULL_BATCHES * batch_size else None
         for rows, length in bucket_by_length(dataset.lengths, batch_size):
-            outputs = function(dataset.pad_batch(rows, length)[0])
+            outputs = function(dataset.pad_batch(rows, length, num_rows)[0])
             yield rows, keras.tree.map_structure(operator.itemgetter(slice(len(rows))), outputs)
 
     # Configuration.

@@ -154,20 +154,25 @@ def test_configurations_do_not_depend_on_whether_a_layer_is_built():
     assert serialize_nested([layer, None, 3]) == [fresh, None, 3]
 
 
-def test_predicts_by_length():
-    counter, shapes = small(), []
-    examples = counter.encode(["a " * n for n in (1, 40, 2, 3)])
+@pytest.mark.parametrize(
+    "repetitions, expected", [(1, {(1, 40), (2, 16), (1, 16)}), (11, {(2, 40), (2, 16)})]
+)
+def test_predicts_by_length(repetitions, expected):
+    counter, shapes = small(), set()
+    # Eleven times, the numbers of long and of short texts are odd.
+    texts = ["a " * n for n in (1, 40, 2, 3)] * repetitions
+    examples = counter.encode(texts)
 
     def predict(inputs):
-        shapes.append(inputs["tokens"].shape)
+        shapes.add(inputs["tokens"].shape)
         return counter.predict_on_batch(inputs)
 
-    actual = np.zeros(4)
+    actual = np.zeros(len(texts))
     for rows, outputs in counter.predict_by_length(examples, batch_size=2, function=predict):
         assert len(outputs) == len(rows) <= 2
         actual[rows] = outputs
     np.testing.assert_allclose(actual, counter.predict_on_batch(examples.inputs), rtol=1e-5)
-    assert shapes == [(1, 40), (2, 16), (1, 16)]
+    assert shapes == expected
 
 
 def test_inputs_to_trace():
