@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,21 @@ def run_json(script: str, arguments: list[str], code: Path) -> Any:
     Raises:
         RuntimeError: If the script fails.
     """
-    environment = {
-        "PYTHONPATH": str(code),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-    process = subprocess.run(
-        [sys.executable, "-P", script, *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        # The installed package of the recipes is that of this version.
+        (Path(folder) / "keras_seq_recipes").symlink_to(code / "recipes")
+        environment = {
+            "PYTHONPATH": os.pathsep.join([str(code), folder]),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        }
+        process = subprocess.run(
+            [sys.executable, "-P", script, *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if process.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: {process.stderr[-2000:]}")
     return json.loads(process.stdout.splitlines()[-1])

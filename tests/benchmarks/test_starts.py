@@ -32,9 +32,14 @@ def test_the_page_has_times_of_calls():
 
 def test_a_script_runs_with_the_code_of_a_folder(tmp_path):
     (tmp_path / "keras_seq.py").write_text("NAME = 'other'")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/__init__.py").write_text("NAME = 'other recipes'")
     script = tmp_path / "script.py"
-    script.write_text("import keras_seq, json; print('log'); print(json.dumps(keras_seq.NAME))")
-    assert processes.run_json(str(script), [], tmp_path) == "other"
+    script.write_text(
+        "import keras_seq, keras_seq_recipes, json; print('log')\n"
+        "print(json.dumps([keras_seq.NAME, keras_seq_recipes.NAME]))"
+    )
+    assert processes.run_json(str(script), [], tmp_path) == ["other", "other recipes"]
     script.write_text("raise SystemExit('no model')")
     with pytest.raises(RuntimeError, match="no model"):
         processes.run_json(str(script), [], tmp_path)
