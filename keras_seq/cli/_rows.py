@@ -14,6 +14,7 @@ from keras_seq._internal.files import atomic_write
 from keras_seq.cli._common import as_cell, console, make_table
 
 Row = Mapping[str, Any]
+"""Prediction by column. Files have lists, tuples and mappings as JSON."""
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (".jsonl", *DELIMITERS)
 STANDARD = "-"
@@ -21,12 +22,17 @@ STANDARD = "-"
 
 
 def print_table(rows: Iterable[Row]) -> None:
-    """Print predictions as a table with the columns of all rows, and with rounded numbers."""
+    """Print predictions as a table with the columns of all rows, and with rounded numbers.
+
+    Columns of mappings, such as the probabilities of all labels, are too wide for a table.
+    """
     rows = list(rows)
     if not rows:
         console.print("There are no predictions.")
         return
-    columns = dict.fromkeys(name for row in rows for name in row)
+    columns = dict.fromkeys(
+        name for row in rows for name, value in row.items() if not isinstance(value, Mapping)
+    )
     table = make_table(*columns)
     for row in rows:
         table.add_row(*(as_cell(format_value(row.get(name, ""))) for name in columns))
@@ -34,7 +40,11 @@ def print_table(rows: Iterable[Row]) -> None:
 
 
 def format_value(value: Any) -> str:
-    """Return a value of a row as a short text."""
+    """Return a value of a row as a short text: the items of a list, or a number or text."""
+    if isinstance(value, list):
+        return "  ".join(map(format_value, value))
+    if isinstance(value, tuple):
+        return " ".join(map(format_value, value))
     is_fraction = isinstance(value, Real) and not isinstance(value, Integral)
     return f"{value:.3f}" if is_fraction else str(value)
 
@@ -75,13 +85,21 @@ def _to_python(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)
 
 
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_to_python)
+
+
+def _to_cell(value: Any) -> Any:
+    """Return a value of a row as a cell of a CSV file."""
+    return _to_json(value) if isinstance(value, (list, tuple, Mapping)) else value
+
+
 def _writer(file: TextIO, suffix: str) -> Callable[[Iterable[Row]], None]:
     if suffix not in DELIMITERS:
 
         def write_json_lines(rows: Iterable[Row]) -> None:
-            lines = [json.dumps(row, ensure_ascii=False, default=_to_python) for row in rows]
             # Together, and at once, so that a reader of a pipe gets complete rows.
-            file.write("".join(f"{line}\n" for line in lines))
+            file.write("".join(f"{_to_json(row)}\n" for row in rows))
             file.flush()
 
         return write_json_lines
@@ -98,6 +116,6 @@ def _writer(file: TextIO, suffix: str) -> Callable[[Iterable[Row]], None]:
                     f"A prediction has the column {new[0]!r}, but the first has not; choose an "
                     "--output that ends with .jsonl."
                 )
-            writer.writerow(row)
+            writer.writerow({name: _to_cell(value) for name, value in row.items()})
 
     return write_delimited

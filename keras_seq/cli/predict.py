@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -159,7 +160,7 @@ OUTPUT_HELP = (
     "File to write the predictions to, with the suffix .jsonl, .csv or .tsv; "
     f"{STANDARD} writes JSON lines to the standard output. Default: a table."
 )
-ENCODING_HELP = "Encoding of the file of inputs."
+ENCODING_HELP = "Encoding of the file of inputs, or of the standard input."
 QUIET_HELP = "Print nothing but the predictions, warnings and errors."
 BATCH_SIZE_HELP = (
     "Number of inputs that are predicted together, at least 1. Default: "
@@ -195,11 +196,15 @@ class Lines:
         """Number of blank lines so far."""
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the lines."""
+        """Yield the lines.
+
+        Raises:
+            InputError: If the input does not exist, is damaged, or has another encoding.
+        """
         from keras_seq.data.files import read_lines
 
         if self.name == STANDARD:
-            lines: Iterator[str] = (line.rstrip("\r\n") for line in sys.stdin)
+            lines = _read_standard_input(self.encoding)
         else:
             lines = (line for _, line in read_lines(Path(self.name), self.encoding))
         for line in lines:
@@ -207,6 +212,21 @@ class Lines:
                 yield line
             else:
                 self.num_blank += 1
+
+
+def _read_standard_input(encoding: str) -> Iterator[str]:
+    """Yield the lines of the standard input as they arrive, without their ends."""
+    file = io.TextIOWrapper(sys.stdin.buffer, encoding)
+    number = 0
+    try:
+        for number, line in enumerate(file, 1):
+            yield line.rstrip("\n").removeprefix("\ufeff" if number == 1 else "")
+    except UnicodeError:
+        raise InputError(
+            f"The standard input is not {encoding} after line {number}; give --encoding."
+        ) from None
+    finally:
+        file.detach()
 
 
 def _count(batches: Iterable[list[Row]], reporter: Reporter) -> Iterator[list[Row]]:

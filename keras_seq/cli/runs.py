@@ -98,7 +98,7 @@ def _compare(runs: list[Run]) -> None:
         split_metrics: dict[str, Any] = {
             name: metrics[name] for name in ("validation", "test", "summary") if name in metrics
         }
-        facts = {name: metrics[name] for name in FACTS if name in metrics}
+        facts = {name: str(metrics[name]) for name in FACTS if name in metrics}
         settings_of_runs.append(settings)
         metrics_of_runs.append(flatten(split_metrics) | facts)
     table = make_table("", *(escape(str(run.folder)) for run in runs))

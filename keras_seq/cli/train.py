@@ -94,6 +94,8 @@ def train(*words: Words) -> None:
 
     RECIPE is a name that `keras-seq ls` lists, or a path that contains a separator, such as
     ./my_digits. `keras-seq train RECIPE --help` lists the options of the recipe.
+
+    Example: `keras-seq train ner --data FOLDER --epochs 10` trains on the files of FOLDER.
     """
     if print_help("train", words):
         return

@@ -1,7 +1,8 @@
 """Predictions for many inputs, in batches, with bad inputs left out."""
 
+import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from keras_seq._internal.errors import InputError
@@ -9,6 +10,8 @@ from keras_seq._internal.ranges import Range
 
 Row = dict[str, Any]
 """Row of a table of predictions: column to value."""
+Input = str | int | os.PathLike[str]
+"""Text, file or number."""
 OnBadInput = Callable[[str, InputError], None]
 """Function that is called with an input that cannot be read, and with the error."""
 
@@ -35,7 +38,7 @@ def default_batch_size(model: Any) -> int:
 
 def predict_in_batches(
     predict: Callable[[Sequence[str]], Iterable[Row]],
-    inputs: Iterable[str],
+    inputs: Iterable[Input],
     batch_size: int = BATCH_SIZE,
     on_bad_input: OnBadInput | None = None,
 ) -> Iterator[list[Row]]:
@@ -49,13 +52,25 @@ def predict_in_batches(
             Default: the error is raised.
 
     Raises:
-        InputError: If the batch size is less than 1, or if an input cannot be read and there is no
-            `on_bad_input`.
+        InputError: If the batch size is less than 1, if an input is not a text, path or number, or
+            if an input cannot be read and there is no `on_bad_input`.
     """
     Range(1, is_integer=True).check("--batch-size", batch_size)
-    remaining = iter(inputs)
-    while batch := list(islice(remaining, batch_size)):
+    remaining = itertools.starmap(_to_text, enumerate(inputs))
+    while batch := list(itertools.islice(remaining, batch_size)):
         yield _predict_good(predict, batch, on_bad_input)
+
+
+def _to_text(index: int, value: Input) -> str:
+    """Return an input as on the command line."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, os.PathLike)) and not isinstance(value, bool):
+        return str(value)
+    raise InputError(
+        f"The input with the index {index} is {value!r}, of the type {type(value).__name__}; an "
+        "input is a text, a path or a number."
+    )
 
 
 def _predict_good(

@@ -15,7 +15,13 @@ from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import card, fingerprints, results, sharing
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
-from keras_seq.train.prediction import OnBadInput, Row, default_batch_size, predict_in_batches
+from keras_seq.train.prediction import (
+    Input,
+    OnBadInput,
+    Row,
+    default_batch_size,
+    predict_in_batches,
+)
 from keras_seq.train.recipe import Recipe
 from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import Run
@@ -47,6 +53,9 @@ class TrainedRun:
     run: Run
     info: RecipeInfo
 
+    def __repr__(self) -> str:
+        return f"TrainedRun({str(self.folder)!r}, recipe={self.info.name!r})"
+
     @property
     def folder(self) -> Path:
         """Folder of the run."""
@@ -76,18 +85,19 @@ class TrainedRun:
     def _loaded(self) -> tuple[Recipe, Config, Any]:
         return self.run.load(self.info)
 
-    def predict(self, inputs: Iterable[str], **options: Any) -> list[Row]:
+    def predict(self, inputs: Iterable[Input], **options: Any) -> list[Row]:
         """Return the predictions for inputs.
 
         Args:
-            inputs: Inputs as on the command line: texts, file names or numbers.
+            inputs: Inputs as on the command line: texts, files or numbers.
             **options: Options of the recipe's `predict`.
 
         Returns:
             Rows of a table: column to value.
 
         Raises:
-            InputError: If the recipe cannot read an input, or there is one string, not a list.
+            InputError: If the recipe cannot read an input, or there is one string, not a list. If
+                an input is neither text, path nor number, the message has its index.
         """
         check_list(inputs, "inputs")
         batches = self.predict_in_batches(inputs, **options)
@@ -95,7 +105,7 @@ class TrainedRun:
 
     def predict_in_batches(
         self,
-        inputs: Iterable[str],
+        inputs: Iterable[Input],
         batch_size: int | None = None,
         on_bad_input: OnBadInput | None = None,
         **options: Any,

@@ -57,7 +57,8 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
             yield {
                 "sequence": name,
                 "class": prediction.label,
-                "probability": float(prediction.probability),
+                "probability": prediction.probability,
+                "probabilities": prediction.probabilities,
             }
 
     def read_example(self, config: Config, text: str) -> str:

@@ -48,6 +48,7 @@ class Recipe(recipe.Recipe[Config, keras.Model]):
                 "strokes": digit.strokes,
                 "digit": int(row.argmax()),
                 "probability": float(row.max()),
+                "probabilities": {str(digit): float(value) for digit, value in enumerate(row)},
             }
 
     def trace_inputs(

@@ -32,14 +32,17 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Predict the label of each sentence, its probability, and the most important words."""
+        """Predict the label of each sentence, and the three words with the most attention.
+
+        Files of predictions have the probability of each label too.
+        """
         for text, prediction in zip(inputs, model.classify(list(inputs)), strict=True):
             row = {
                 "text": text,
                 "label": prediction.label,
-                "probability": float(prediction.probability),
+                "probability": prediction.probability,
+                "probabilities": prediction.probabilities,
             }
             if prediction.token_weights is not None:
-                top = sorted(prediction.token_weights, key=lambda pair: -pair[1])[:3]
-                row["top words"] = "  ".join(f"{token} {weight:.2f}" for token, weight in top)
+                row["top words"] = sorted(prediction.token_weights, key=lambda pair: -pair[1])[:3]
             yield row

@@ -56,7 +56,8 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
             row = {
                 "video": path,
                 "action": prediction.label,
-                "probability": float(prediction.probability),
+                "probability": prediction.probability,
+                "probabilities": prediction.probabilities,
             }
             if picture is not None:
                 filmstrip = plots.plot_path(picture, path, Path(path).name)

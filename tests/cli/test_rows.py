@@ -1,5 +1,6 @@
 """Files of predictions."""
 
+import csv
 import io
 import json
 
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import make_table
-from keras_seq.cli._rows import open_writer
+from keras_seq.cli._rows import open_writer, print_table
 
 
 def test_rows_with_further_columns(tmp_path):
@@ -24,6 +25,25 @@ def test_rows_with_further_columns(tmp_path):
     ):
         write(rows)
     assert not path.exists()
+
+
+def test_nested_values_are_json_in_files_and_short_in_tables(tmp_path, monkeypatch):
+    row = {"text": "a", "probabilities": {"bad": 0.25}, "top words": [("a", 0.75), ("b", 0.25)]}
+    with open_writer(str(tmp_path / "rows.jsonl")) as write:
+        write([row])
+    lists = [["a", 0.75], ["b", 0.25]]
+    assert json.loads((tmp_path / "rows.jsonl").read_text()) == {**row, "top words": lists}
+    with open_writer(str(tmp_path / "rows.csv")) as write:
+        write([row])
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        [cells] = csv.DictReader(file)
+    assert json.loads(cells["probabilities"]) == row["probabilities"]
+    assert json.loads(cells["top words"]) == lists
+    console = Console(file=io.StringIO(), width=100)
+    monkeypatch.setattr("keras_seq.cli._rows.console", console)
+    print_table([row])
+    text = console.file.getvalue()
+    assert "a 0.750  b 0.250" in text and "probabilities" not in text
 
 
 def test_the_standard_output_gets_complete_rows(monkeypatch):

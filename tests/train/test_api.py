@@ -54,6 +54,7 @@ def place(trained, tmp_path, monkeypatch):
 
 def test_a_run_in_python_equals_the_commands(place, capsys):
     loaded = keras_seq.load_run(RUN, "./formula")
+    assert repr(loaded) == f"TrainedRun({str(RUN)!r}, recipe='formula')"
     assert loaded.config.width == 2 and loaded.recipe.name == "formula"
     assert loaded.model.count_params() == 2
     [row, _] = loaded.predict(["a", "b"])
@@ -141,10 +142,15 @@ def test_files_without_predictions(place, capsys):
 
 
 def test_predictions_of_the_standard_input(place, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("one\nbad\r\ntwo\n"))
-    assert run("predict", RUN, *NAMED, "--input", "-", "--output", "-") == 0
+    content = "one\nbad\r\nzw\u00f6lf\n".encode("latin-1")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    command = ("predict", RUN, *NAMED, "--input", "-", "--output", "-")
+    assert run(*command, "--encoding", "latin-1") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["input"] for row in rows] == ["one", "two"]
+    assert [row["input"] for row in rows] == ["one", "zw\u00f6lf"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert run(*command) == 2
+    assert "The standard input is not utf-8 after line 0" in capsys.readouterr().err
 
 
 def test_a_file_is_written_completely_or_not_at_all(place, monkeypatch):

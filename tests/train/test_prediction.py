@@ -1,5 +1,7 @@
 """Predictions in batches, and inputs that cannot be read."""
 
+from pathlib import Path
+
 import pytest
 import tiny_models
 from hypothesis import given
@@ -34,9 +36,16 @@ def test_inputs_are_read_as_they_are_needed():
     assert [len(rows) for rows in batches] == [4, 2]
 
 
+def test_paths_and_numbers_are_inputs_as_on_the_command_line():
+    [rows] = predict_in_batches(predict, [Path("ab"), 123])
+    assert [row["length"] for row in rows] == [2, 3]
+
+
 def test_errors():
     with pytest.raises(InputError, match="'x' has an x"):
         list(predict_in_batches(predict, ["a", "x"]))
+    with pytest.raises(InputError, match="with the index 5 is None, of the type NoneType"):
+        list(predict_in_batches(predict, ["a"] * 5 + [None], 4))
     with pytest.raises(InputError, match="--batch-size must be an integer of at least 1, got 0"):
         list(predict_in_batches(predict, ["a"], 0))
 
