@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
 
 Splits = Mapping[str, RawExamples]
-"""Examples by split: "train" and, optionally, "validation" and "test"."""
+"""Examples by split: "train" and, optionally, "validation" and "test". A recipe can add others for
+its report."""
 Inputs = Any
 """Inputs of a model: an array, or a dict of arrays."""
 BATCH_SIZE = 64

@@ -13,12 +13,13 @@ from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data import summaries
 from keras_seq.data.audio import as_int16, resample
+from keras_seq.data.datasets import pico
 from keras_seq.train.recipe import Splits
 
 from . import hugging_face
 from .alignment import check_alignments
 from .config import Config
-from .synthesis import DIGITS, synthesize_utterances
+from .synthesis import COUNTS, DIGITS, synthesize_utterances
 
 SETTINGS = (
     *("encoding", "delimiter", "file_column", "text_column", "audio_folder", "sample_rate"),
@@ -56,7 +57,7 @@ def load(config: Config) -> Splits:
         source = "builtin" if config.sample_rate == 16_000 else f"builtin {config.sample_rate}"
         builder = data.cached_dataset(
             "speech",
-            "1.2.0",
+            "1.2.1",
             tfds.features.FeaturesDict(features),
             lambda: _builtin_examples(config),
             source,
@@ -154,6 +155,11 @@ def _is_within(text: str, position: int) -> bool:
 
 
 def _builtin_examples(config: Config) -> Iterator[Example]:
+    if not pico.is_available():
+        note = "no split new_voice, since the synthesizer Pico does not run on this system"
+        name = "synthesized utterances"
+        num_rows = sum(COUNTS.values()) - COUNTS["new_voice"]
+        summaries.add(data.ReadSummary("builtin", name, num_rows, notes=(note,)))
     for split, text, voice, samples in synthesize_utterances(config.sample_rate):
         yield text, {"samples": samples, "text": text, "voice": voice}, split
 

@@ -8,6 +8,8 @@ from typing import Any
 import jiwer
 import numpy as np
 
+from keras_seq.batching import RawExamples
+from keras_seq.data.audio import as_int16, simulate_telephone
 from keras_seq.models import CTCRecognizer
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
@@ -41,7 +43,8 @@ def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dic
     Returns:
         Error rates for each beam width (`beam`) and for greedy decoding without a lexicon
         (`greedy`). The real-time factor is the seconds of computation per second of audio, in
-        batches and for single recordings.
+        batches and for single recordings. `new_voice` has the word error rates on the split of a
+        synthesizer that is not in the training data, if there is one.
     """
     recordings, texts = splits[name].inputs, splits[name].targets
     log_probs = model.log_probs(recordings)
@@ -57,6 +60,7 @@ def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dic
         plots.transcription(model, recordings[number], folder / f"transcription_{number}.png")
     by_width = {width: error_rates(texts, model.decode(log_probs, width)) for width in BEAM_WIDTHS}
     many, few = recordings[:200], recordings[:20]
+    unseen = splits.get("new_voice")
     return {
         "beam": by_width,
         "greedy": error_rates(texts, model.decode(log_probs, use_lexicon=False)),
@@ -64,7 +68,43 @@ def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dic
         "real_time_factor_one_by_one": _real_time_factor(
             model, few, lambda: [model.transcribe([recording]) for recording in few]
         ),
+        **({"new_voice": new_voice_error_rates(model, unseen)} if unseen is not None else {}),
     }
+
+
+def new_voice_error_rates(
+    model: CTCRecognizer, examples: RawExamples
+) -> dict[str, dict[str, float]]:
+    """Return the word error rates of isolated words and of strings of words.
+
+    Args:
+        model: Trained model.
+        examples: Recordings, int16 `(samples,)`, and their transcripts.
+
+    Returns:
+        Rates by `isolated` and `strings`: of the recordings as they are (`clean`), and after a
+        simulated telephone line with the codec mu-law (`telephone`).
+    """
+    rate = model.sample_rate
+    recordings = {
+        "clean": examples.inputs,
+        "telephone": [
+            as_int16(simulate_telephone(samples / np.float32(2**15), rate))
+            for samples in examples.inputs
+        ],
+    }
+    rates: dict[str, dict[str, float]] = {}
+    for name, inputs in recordings.items():
+        pairs = list(zip(examples.targets, model.transcribe(inputs), strict=True))
+        groups = {
+            "isolated": [pair for pair in pairs if " " not in pair[0]],
+            "strings": [pair for pair in pairs if " " in pair[0]],
+        }
+        rates[name] = {
+            group: jiwer.wer([text for text, _ in rows], [transcript for _, transcript in rows])
+            for group, rows in groups.items()
+        }
+    return rates
 
 
 def _real_time_factor(

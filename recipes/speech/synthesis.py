@@ -1,11 +1,11 @@
-"""Digits and commands synthesized by eSpeak NG, with room reverberation and noise."""
+"""Digits and commands synthesized by eSpeak NG and Pico, with room reverberation and noise."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from keras_seq.data import audio
-from keras_seq.data.datasets import espeak
+from keras_seq.data.datasets import espeak, pico
 from keras_seq.layers.audio.noise import babble, colored_noise
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -14,11 +14,11 @@ COMMANDS = (
     *("open", "close", "start", "pause", "play", "next", "back", "louder", "quieter", "help"),
 )
 
-COUNTS = {"train": 16_000, "validation": 500, "test": 1_000}
-"""Number of utterances of each split."""
+COUNTS = {"train": 16_000, "validation": 500, "test": 1_000, "new_voice": 420}
+"""Number of utterances of each split. Those of "new_voice" are by Pico, others by eSpeak."""
 
-# A voice is an accent with a variant. Neither is in two splits. Variants that share a name, such
-# as iven and iven2, are in the same split.
+# A voice of eSpeak is an accent with a variant. Neither is in two splits. Variants that share a
+# name, such as iven and iven2, are in the same split.
 ACCENTS = {
     "train": ("en-us", "en", "en-gb-scotland", "en-gb-x-gbclan", "en-029"),
     "validation": ("en-gb-x-rp",),
@@ -38,7 +38,7 @@ NON_HUMAN_VARIANTS = (
 )
 
 SNR_DB = 10
-"""Signal-to-noise ratio of the held-out splits. The training split is clean, because the model
+"""Signal-to-noise ratio of validation and test. The training split is clean, because the model
 adds noise during training (`ADD_NOISE` in `model.py`)."""
 
 SEED = 0
@@ -49,6 +49,8 @@ def synthesize_utterances(
 ) -> Iterator[tuple[str, str, str, np.ndarray]]:
     """Yield split, text, voice, and samples `(samples,)`, int16, of each utterance.
 
+    Systems without Pico have no split "new_voice".
+
     Args:
         sample_rate: Sampling rate in Hz.
         counts: Number of utterances of each split.
@@ -58,15 +60,45 @@ def synthesize_utterances(
     variants = {"train": [v for v in espeak.list_variants() if v not in excluded], **VARIANTS}
     for number, (split, count) in enumerate(counts.items()):
         rng = np.random.default_rng([seed, number])
+        if split == "new_voice":
+            if pico.is_available():
+                yield from _synthesize_new_voice(sample_rate, count, rng)
+            continue
         utterances = [_draw_utterance(rng, ACCENTS[split], variants[split]) for _ in range(count)]
         if split == "train":
             utterances[::2] = [_with_random_variant(u, rng) for u in utterances[::2]]
-        speech = _synthesize(utterances, sample_rate)
+        speech = _resample(espeak.synthesize(utterances), sample_rate)
         # The training split needs no babble, so that each utterance is used as soon as it is done.
         talkers = [] if split == "train" else list(speech)
         for utterance, samples in zip(utterances, talkers or speech):
             recording = _record(samples, talkers, sample_rate, rng)
             yield split, utterance.text, utterance.voice, recording
+
+
+def _synthesize_new_voice(
+    sample_rate: int, count: int, rng: np.random.Generator
+) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Yield utterances by Pico as `synthesize_utterances` does, without reverberation and noise.
+
+    Every second utterance is a single word, each word in turn. The others are of two to five words.
+    """
+    all_words = DIGITS + COMMANDS
+    texts, utterances = [], []
+    for number in range(count):
+        if number % 2:
+            words = list(rng.choice(all_words, rng.integers(2, 6)))
+        else:
+            words = [all_words[number // 2 % len(all_words)]]
+        voice = str(rng.choice(pico.VOICES))
+        # Synthesizers read commas as pauses.
+        text = (", " if rng.random() < 0.3 else " ").join(words) + "."
+        speed, pitch_factor = rng.uniform(0.8, 1.25), rng.uniform(0.6, 1.5)
+        texts.append(" ".join(words))
+        utterances.append(pico.Utterance(text, voice, speed, pitch_factor))
+    speech = _resample(pico.synthesize(utterances), sample_rate)
+    for text, utterance, samples in zip(texts, utterances, speech, strict=True):
+        recording = _record(samples, [], sample_rate, rng, in_room=False)
+        yield "new_voice", text, f"pico {utterance.voice}", recording
 
 
 def _draw_utterance(
@@ -125,15 +157,19 @@ def _with_random_variant(utterance: espeak.Utterance, rng: np.random.Generator) 
     return utterance._replace(voice=utterance.voice.split("+")[0], variant="\n".join(rows))
 
 
-def _synthesize(utterances: Sequence[espeak.Utterance], sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield speech `(samples,)` with a peak of 1."""
-    for rate, samples in espeak.synthesize(utterances):
-        speech = audio.resample(samples / np.float32(2**15), rate, sample_rate)
-        yield speech / max(np.abs(speech).max(), 1e-6)
+def _resample(speech: Iterable[tuple[int, np.ndarray]], sample_rate: int) -> Iterator[np.ndarray]:
+    """Yield speech `(samples,)` with a peak of 1, from sampling rates and int16 samples."""
+    for rate, samples in speech:
+        resampled = audio.resample(samples / np.float32(2**15), rate, sample_rate)
+        yield resampled / max(np.abs(resampled).max(), 1e-6)
 
 
 def _record(
-    speech: np.ndarray, talkers: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator
+    speech: np.ndarray,
+    talkers: Sequence[np.ndarray],
+    sample_rate: int,
+    rng: np.random.Generator,
+    in_room: bool = True,
 ) -> np.ndarray:
     """Return speech between silences, reverberated at random, and noisy if there are talkers.
 
@@ -142,13 +178,14 @@ def _record(
         talkers: Speech to make babble of; empty for no noise.
         sample_rate: Sampling rate in Hz.
         rng: Random number generator.
+        in_room: Whether there can be reverberation.
 
     Returns:
         int16 `(samples,)`.
     """
     before, after = rng.integers(sample_rate // 20, sample_rate // 2, 2)
     sound = np.pad(speech, (before, after))
-    if rng.random() < 0.6:
+    if in_room and rng.random() < 0.6:
         reverb_seconds, direct_to_reverb_db = rng.uniform(0.1, 0.5), rng.uniform(0, 15)
         sound = audio.add_reverb(sound, sample_rate, reverb_seconds, direct_to_reverb_db, rng)
     if talkers:

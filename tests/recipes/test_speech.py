@@ -377,3 +377,37 @@ def test_error_rates():
     rates = metric.error_rates(["one two", "", "go"], ["one too two", "", "no"])
     assert rates["wer"] == pytest.approx(2 / 3)
     assert rates["cer"] == pytest.approx((4 + 1) / 9)
+
+
+class FakeRecognizer:
+    """Recognizer of recordings whose number of samples is the index of the transcript.
+
+    It recognizes nothing after a telephone line, which removes the constant signal.
+    """
+
+    sample_rate = RATE
+
+    def __init__(self, transcripts):
+        self.transcripts = transcripts
+
+    def transcribe(self, recordings):
+        return [self.transcripts[len(r)] if np.abs(r).mean() > 99 else "" for r in recordings]
+
+    log_probs = transcribe
+
+    def decode(self, log_probs, *_, **__):
+        return log_probs
+
+
+def test_error_rates_of_a_new_voice(tmp_path, monkeypatch):
+    monkeypatch.setattr(metric, "NUM_PLOTS", 0)
+    texts = ["one", "two", "one two", "three four five six"]
+    recordings = [np.full(800 + number, 2_000, "int16") for number in range(4)]
+    fake = FakeRecognizer({800: "one", 801: "too", 802: "one two", 803: "three four"})
+    examples = RawExamples(recordings, texts)
+    report = metric.report(fake, {"test": examples, "new_voice": examples}, "test", tmp_path)
+    assert report["new_voice"] == {
+        "clean": {"isolated": 1 / 2, "strings": 2 / 6},
+        "telephone": {"isolated": 1.0, "strings": 1.0},
+    }
+    assert "new_voice" not in metric.report(fake, {"test": examples}, "test", tmp_path)

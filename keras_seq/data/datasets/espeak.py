@@ -1,26 +1,18 @@
-"""Speech synthesis by eSpeak NG, whose library and voices `espeakng-loader` provides.
-
-The output of eSpeak depends on all earlier calls in its process. To be reproducible, `synthesize`
-therefore runs this module in a new process.
-"""
+"""Speech synthesis by eSpeak NG, whose library and voices `espeakng-loader` provides."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
-import struct
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import numpy as np
-
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
+from keras_seq.data.datasets import synthesizer
 
 RATE, PITCH, RANGE, WORD_GAP = 1, 3, 4, 7
 """Members of the enumeration `espeak_PARAMETER`."""
@@ -61,28 +53,14 @@ def synthesize(utterances: Iterable[Utterance]) -> Iterator[tuple[int, Array]]:
     Args:
         utterances: Utterances.
 
-    Yields:
+    Returns:
         Sampling rate in Hz and samples, int16 `(samples,)`, of each utterance.
 
     Raises:
         InputError: If a voice does not exist, or espeakng-loader is not installed.
     """
     _import_loader()
-    with tempfile.TemporaryFile("w+") as request, tempfile.TemporaryFile() as errors:
-        json.dump(list(utterances), request)
-        request.seek(0)
-        command = [sys.executable, "-m", "keras_seq.data.datasets.espeak"]
-        with subprocess.Popen(
-            command, stdin=request, stdout=subprocess.PIPE, stderr=errors
-        ) as process:
-            assert process.stdout is not None
-            while head := process.stdout.read(8):
-                rate, count = struct.unpack("<II", head)
-                yield rate, np.frombuffer(process.stdout.read(2 * count), "<i2")
-        if process.returncode:
-            errors.seek(0)
-            last_line = errors.read().decode("utf-8", "replace").strip().split("\n")[-1]
-            raise InputError(f"eSpeak NG failed: {last_line}")
+    return synthesizer.run(__name__, "eSpeak NG", utterances)
 
 
 def _import_loader() -> Any:
@@ -109,13 +87,12 @@ def _open_to_variants(folder: Path) -> Iterator[Path]:
 
 
 def _write_speech(utterances: Iterable[Utterance], folder: Path, file: BinaryIO) -> None:
-    """Write the speech of utterances in the format that `synthesize` reads.
+    """Write the speech of utterances.
 
     Args:
         utterances: Utterances.
         folder: eSpeak's data, see `_open_to_variants`.
-        file: File to write. Each utterance is the sampling rate and the number of samples as
-            uint32, then the samples as int16, all little-endian.
+        file: File to write to.
     """
     loader = _import_loader()
     library = ctypes.CDLL(loader.get_library_path())
@@ -157,12 +134,10 @@ def _write_speech(utterances: Iterable[Utterance], folder: Path, file: BinaryIO)
         blocks.clear()
         text = utterance.text.encode("utf-8")
         library.espeak_Synth(text, len(text) + 1, 0, 0, 0, UTF8, None, None)
-        samples = b"".join(blocks)
-        file.write(struct.pack("<II", rate, len(samples) // 2))
-        file.write(samples)
+        synthesizer.write_utterance(file, rate, b"".join(blocks))
 
 
 if __name__ == "__main__":
     with _open_to_variants(Path(_import_loader().get_data_path())) as data_folder:
-        all_utterances = [Utterance(*row) for row in json.load(sys.stdin)]
+        all_utterances = [Utterance(*row) for row in synthesizer.read_request()[1]]
         _write_speech(all_utterances, data_folder, sys.stdout.buffer)
