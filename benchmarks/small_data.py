@@ -8,11 +8,14 @@ sentences too. Needs `pip install sklearn-crfsuite`. Writes `benchmarks/results/
 and the learning curves to `docs/experiments/small_data.png`.
 
 `--data FOLDER` measures your own data in place of it: each fold of train.* and validation.* is the
-test split once. `--test` reads test.* instead, once.
+test split once. `--test` reads test.* instead, once. It writes
+`benchmarks/results/small_data_folds.json`, which does not name the folder.
 """
 
 import argparse
 import functools
+import shlex
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -51,13 +54,16 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--test", action="store_true")
     arguments = parser.parse_args()
+    name = "small_data" if arguments.data is None else "small_data_folds"
+    options = ["FOLDER" if option == arguments.data else option for option in sys.argv[1:]]
+    command = shlex.join(["python", "-m", "benchmarks.small_data", *options])
     rows = []
     for task in make_tasks(arguments):
         row = {"data": task.name, "sentences": task.size, **compare(task)}
         print(row, flush=True)
         rows.append(row)
+        page.record(page.RESULTS / f"{name}.json", command, rows)
     if arguments.data is None:
-        page.write("small_data", rows)
         curves = {"f1": "recipe ner", "classical_f1": "classical CRF"}
         learning_curves.draw(rows, "sentences", curves, "F1", PICTURE)
 
@@ -73,12 +79,12 @@ def make_tasks(arguments: argparse.Namespace) -> Iterator[Task]:
         return
     splits = RECIPE.load(RECIPE.preset("default").override(data=arguments.data))
     if arguments.test:
-        yield Task(arguments.data, len(splits["train"]), splits)
+        yield Task("own data, test", len(splits["train"]), splits)
         return
     describe = functools.partial(RECIPE.describe_for_folds, RECIPE.preset("default"))
     for number in range(1, arguments.folds + 1):
         folds = Fold(number, arguments.folds).select(splits, describe)
-        yield Task(f"{arguments.data}, fold {number}", len(folds["train"]), folds)
+        yield Task(f"own data, fold {number}", len(folds["train"]), folds)
 
 
 def compare(task: Task) -> dict[str, Any]:

@@ -38,8 +38,9 @@ MAX_SMALL = 9_999
 MIN_SLOW = 2_000
 """Smallest number of training sentences that are learned at the lower rate. Less data takes so few
 steps that it needs a higher one."""
-MAX_TEMPLATE_WEIGHTS = 8_000_000
-"""Largest number of weights of template features: features times tags."""
+MAX_TEMPLATE_WEIGHTS = 3_000_000
+"""Largest number of weights of template features: features times tags. Each train step updates all
+of them, which takes most of its time if they are many."""
 TEMPLATE_DROPOUT = 0.5
 POS_LOSS_WEIGHT = 10.0
 """Loss weight of word boundaries and parts of speech, if the data has them."""
