@@ -12,6 +12,7 @@ from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data import summaries
 from keras_seq.data.datasets import peoples_daily
+from keras_seq.models import SequenceTagger
 from keras_seq.text.tag_scheme_detection import guess_scheme
 from keras_seq.text.tag_schemes import OUTSIDE, SCHEMES, convert_tags, spans_to_tags
 from keras_seq.train.recipe import Splits
@@ -22,7 +23,7 @@ from .config import Config
 DATASET = "ner", "1.0.0"
 """Name and version of the cached dataset; change one of them after a change of its examples."""
 SCHEME = "IOBES"
-"""Scheme of the tags that the model learns, unless each token has a class."""
+"""Scheme of the tags of the data, unless each token has a class."""
 
 Sentences = Iterable[Sequence[Any]]
 """Sentences as `(tokens, spans, text)` or `(tokens, spans, text, word_tags)`.
@@ -77,6 +78,15 @@ def tag_scheme(config: Config, tags: Iterable[Iterable[str]]) -> str:
     letters = {f"{letter}-" for letter in SCHEMES[SCHEME]}
     has_classes = any(tag != OUTSIDE and tag[:2] not in letters for row in tags for tag in row)
     return "classes" if has_classes or config.tag_scheme == "classes" else SCHEME
+
+
+def data_scheme(model: SequenceTagger) -> str:
+    """Return the scheme of the tags of the data of a trained model, see `tag_scheme`.
+
+    Args:
+        model: Model, whose tags may have another scheme.
+    """
+    return "classes" if model.tag_set.scheme == "classes" else SCHEME
 
 
 def _features(*more: str) -> tfds.features.FeaturesDict:

@@ -9,12 +9,14 @@ from keras_seq import data
 from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceTagger
 from keras_seq.text.detokenization import detect_joining
-from keras_seq.text.tag_schemes import OUTSIDE, Span, split_tag, tags_to_spans
+from keras_seq.text.tag_schemes import OUTSIDE, Span, convert_tags, split_tag, tags_to_spans
 from keras_seq.text.tokenizer_choice import MAX_SENTENCES, raw_texts
 from keras_seq.text.words import are_characters
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
+
+from .data import data_scheme
 
 COLORS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
 
@@ -31,14 +33,14 @@ def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
     `new_entities` has the recall of entities whose text is not an entity in the training split.
     """
     examples = splits[name]
-    predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]
+    predicted_tags = predict_tags(model, examples)
     num_tags = sum(map(len, examples.targets["tags"]))
     num_correct = sum(
         a == b for row in zip(predicted_tags, examples.targets["tags"]) for a, b in zip(*row)
     )
     true, predicted = to_spans(model, predicted_tags, examples)
     true_raw, predicted_raw = raw_text_spans(model, splits, name, true, predicted)
-    known = _entity_tokens(splits["train"], model.tag_set.scheme)
+    known = _entity_tokens(splits["train"], data_scheme(model))
     num_new = num_new_correct = 0
     for tokens, true_spans, predicted_spans in zip(examples.inputs, true, predicted):
         new = {span for span in true_spans if tuple(tokens[span.start : span.end]) not in known}
@@ -104,11 +106,17 @@ def _entity_tokens(examples: RawExamples, scheme: str) -> set[tuple[str, ...]]:
     }
 
 
+def predict_tags(model: SequenceTagger, examples: RawExamples) -> list[list[str]]:
+    """Return the tags that a model predicts, in the scheme of those of the data."""
+    schemes = model.tag_set.scheme, data_scheme(model)
+    return [convert_tags(tags, *schemes) for tags, _ in model.tag_tokens(examples.inputs)]
+
+
 def to_spans(
     model: SequenceTagger, predicted_tags: Sequence[Sequence[str]], examples: RawExamples
 ) -> tuple[Spans, Spans]:
     """Return the true and the predicted spans of each sentence."""
-    scheme = model.tag_set.scheme
+    scheme = data_scheme(model)
     return (
         [set(tags_to_spans(tags, scheme)) for tags in examples.targets["tags"]],
         [set(tags_to_spans(tags, scheme, strict=False)) for tags in predicted_tags],
@@ -151,8 +159,8 @@ def entity_metrics(true: Spans, predicted: Spans) -> dict[str, object]:
 def report(model: SequenceTagger, splits: Splits, name: str, folder: Path) -> None:
     """Draw the confusion matrix of token labels, and write an HTML page of tagged sentences."""
     examples = splits[name]
-    predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]
-    scheme = model.tag_set.scheme
+    predicted_tags = predict_tags(model, examples)
+    scheme = data_scheme(model)
     true_labels, predicted_labels = (
         [split_tag(tag, scheme)[1] or OUTSIDE for row in rows for tag in row]
         for rows in (examples.targets["tags"], predicted_tags)

@@ -16,6 +16,7 @@ from keras_seq.models import AuxiliaryTags, SequenceTagger
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.merging import merge_encoders
 from keras_seq.text.subwords import get_tokenizer
+from keras_seq.text.tag_schemes import convert_tags
 from keras_seq.text.tags import TagSet
 from keras_seq.text.tokenizer_choice import (
     TokenizerChoice,
@@ -27,7 +28,7 @@ from keras_seq.text.words import are_characters
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
-from .data import tag_scheme
+from .data import SCHEME, data_scheme, tag_scheme
 
 EMBEDDING_DIM, BIGRAM_DIM, CHAR_UNITS = 64, 48, 25
 """Sizes of the token and bigram embeddings, and units of the character encoder."""
@@ -42,6 +43,9 @@ MAX_TEMPLATE_WEIGHTS = 3_000_000
 """Largest number of weights of template features: features times tags. Each train step updates all
 of them, which takes most of its time if they are many."""
 TEMPLATE_DROPOUT = 0.5
+MAX_IOBES_LABELS = 20
+"""Largest number of labels with IOBES tags. More labels have IOB2 tags, which are half as many: the
+time of the CRF grows with the square of their number."""
 POS_LOSS_WEIGHT = 10.0
 """Loss weight of word boundaries and parts of speech, if the data has them."""
 
@@ -94,7 +98,10 @@ def build(
         encoder = merge_encoders(initial.encoder, encoder)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
         raise InputError("No training sentence has an entity; a tagger needs at least one.")
-    tag_set = TagSet.from_examples(tags, tag_scheme(config, tags))
+    scheme = tag_scheme(config, tags)
+    tag_set = TagSet.from_examples(tags, scheme)
+    if scheme == SCHEME and len(tag_set.labels) > MAX_IOBES_LABELS:
+        tag_set = TagSet(tag_set.labels, "IOB2")
     model = SequenceTagger(
         encoder,
         tag_set,
@@ -212,6 +219,8 @@ def _auxiliary(config: Config, train: RawExamples) -> AuxiliaryTags | None:
 
 def encode(model: SequenceTagger, examples: RawExamples) -> EncodedDataset:
     """Return sentences and tags as arrays to train on."""
-    tags, word_tags = examples.targets["tags"], examples.targets["word_tags"]
+    scheme = model.tag_set.scheme
+    tags = [convert_tags(row, data_scheme(model), scheme) for row in examples.targets["tags"]]
+    word_tags = examples.targets["word_tags"]
     targets = {"tags": tags, "auxiliary": word_tags} if model.auxiliary else tags
     return model.encode(examples.inputs, targets)

@@ -397,6 +397,7 @@ def test_small_data_has_an_expert(monkeypatch):
     trained = MODEL.build(options, examples())
     [expert] = trained.experts
     assert {*trained.output} == {"tags", expert.name}
+    assert trained.tag_set.scheme == "IOBES"
     # The new model also knows the features of the trained one.
     [more] = MODEL.build(options, examples(20), trained).experts
     assert {*expert.keys.tolist()} <= {*more.keys.tolist()}
@@ -410,3 +411,22 @@ def test_the_builtin_data_is_not_small():
     assert RECIPE.batch_size(config(), train) == 128
     assert MODEL.learning_rate(config(), train) == 0.003
     assert MODEL.MAX_SMALL < 35_819
+
+
+def test_many_labels_have_fewer_tags(monkeypatch):
+    monkeypatch.setattr(MODEL, "MAX_IOBES_LABELS", 1)
+    train = examples(20)
+    model = MODEL.build(config(units=2, num_layers=1), train)
+    assert model.tag_set.tags == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    # The metrics compare predictions in IOB2 with the tags of the data in IOBES.
+    ids = RECIPE.encode(model, train).targets["tags"]
+    true = [model.tag_set.decode(row[: len(tokens)]) for row, tokens in zip(ids, train.inputs)]
+    assert true != train.targets["tags"]
+    answers = {}
+    monkeypatch.setattr(
+        model, "tag_tokens", lambda rows, **_: [(answers[tuple(row)], None) for row in rows]
+    )
+    for tags, score in ((true, 1), ([["O"] * len(row) for row in true], 0)):
+        answers.update(zip(map(tuple, train.inputs), tags))
+        metrics = RECIPE.evaluate(model, {"train": train}, "train")
+        assert metrics["f1"] == score and (metrics["accuracy"] == 1) == score
