@@ -16,7 +16,7 @@ from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.layers.pooling import MiddlePooling
 from keras_seq.layers.recurrent.stack import RNNStack
-from keras_seq.layers.text.experts import LogitMixture
+from keras_seq.layers.text.experts import LogitMixture, fit_factor
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.layers.text.word_dropout import WordDropout
 from keras_seq.losses import LabelCrossentropy
@@ -209,13 +209,17 @@ class SequenceClassifier(TextModel):
                 weights += expert.named_weights(tokens, labels)
         return weights
 
-    def adapt_experts(self, x: Any, y: Any) -> None:
+    def adapt_experts(self, x: Any, y: Any, calibrate: bool = False) -> None:
         """Call `adapt` on training examples for each expert that has it.
 
         Args:
             x: Texts, or the `inputs` of a result of `encode`.
             y: Label of each text. With `inputs`, ids of labels `(texts,)` or label weights
                 `(texts, labels)`.
+            calibrate: Whether to multiply the logits of all experts by one factor, with which the
+                cross-entropy of their sum is lowest on the examples. The counts of an example
+                itself are left out. The experts need the methods `leave_one_out` and `scale`, as
+                `NaiveBayesExpert` and `CharNgramExpert` have.
 
         Raises:
             InputError: If an example is invalid. The message gives its number, from 1.
@@ -226,6 +230,11 @@ class SequenceClassifier(TextModel):
         for expert in self.experts:
             if hasattr(expert, "adapt"):
                 expert.adapt(x[input_name(expert)], weights)
+        if calibrate:
+            logits = [e.leave_one_out(x[input_name(e)], weights) for e in self.experts]
+            factor = fit_factor(sum(logits, np.zeros(weights.shape)), weights)
+            for expert in self.experts:
+                expert.scale(factor)
 
     def transfer_from(self, other: TextModel) -> CopyReport:
         """Copy embeddings and recurrent weights from a trained model.

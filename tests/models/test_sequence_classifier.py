@@ -9,6 +9,7 @@ from helpers import BACKEND, eagerly, to_numpy
 
 from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
+from keras_seq.layers.text.experts import fit_factor
 from keras_seq.layers.text.token_embedding import vector_table
 from keras_seq.models import SequenceClassifier
 from keras_seq.text.encoder import TextEncoder
@@ -212,6 +213,38 @@ def test_every_output_trains():
     model.fit(TEXTS, LABELS, verbose=0)
     after = [to_numpy(weight) for weight in model.trainable_weights]
     assert all(np.abs(new - old).max() > 0 for new, old in zip(after, before))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_experts_are_calibrated_on_texts_without_their_own_counts(tmp_path):
+    def with_experts():
+        size = ENCODER.vocab_size
+        frozen = layers.NaiveBayesExpert(size, 2, initial_weight=0.5, trainable=False)
+        return small(experts=[frozen, layers.CharNgramExpert(2, num_buckets=256)])
+
+    def logits(model, rows):
+        out = model({name: array[rows] for name, array in model.encode(TEXTS).inputs.items()})
+        return to_numpy(out["naive_bayes"] + out["char_ngrams"])
+
+    model, plain, others = with_experts(), with_experts(), with_experts()
+    left_out = []
+    for number in range(len(TEXTS)):
+        rest = [row for row in range(len(TEXTS)) if row != number]
+        others.adapt_experts([TEXTS[row] for row in rest], [LABELS[row] for row in rest])
+        left_out.append(logits(others, [number])[0])
+    labels = np.eye(2)[model.encode(TEXTS, LABELS).targets["labels"]]
+    factor = fit_factor(np.array(left_out), labels)
+    assert abs(factor - 1) > 0.01
+    model.adapt_experts(TEXTS, LABELS, calibrate=True)
+    plain.adapt_experts(TEXTS, LABELS)
+    everything = slice(None)
+    actual, uncalibrated = logits(model, everything), logits(plain, everything)
+    np.testing.assert_allclose(actual, factor * uncalibrated, rtol=1e-3, atol=1e-4)
+    model.save(tmp_path / "classifier.keras")
+    for classifier in (model, keras.saving.load_model(tmp_path / "classifier.keras")):
+        paths = [weight.path for weight in classifier.trainable_weights]
+        assert any("char_ngrams" in path for path in paths)
+        assert not any(path.startswith("naive_bayes") for path in paths)
 
 
 @pytest.mark.usefixtures("eagerly")

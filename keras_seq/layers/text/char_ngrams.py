@@ -87,6 +87,7 @@ class CharNgramExpert(keras.layers.Layer):
             num_labels,
             initial_weight,
             normalize=True,
+            trainable=self.trainable,
             dtype=self.dtype_policy,
             name="naive_bayes",
         )
@@ -106,6 +107,24 @@ class CharNgramExpert(keras.layers.Layer):
         if not self.built:
             self.build(inputs.shape)
         self.naive_bayes.adapt(self._hashed_texts(inputs), labels)
+
+    def leave_one_out(self, inputs: ArrayLike, labels: Array) -> Array:
+        """Return the logits of training texts, each without its own counts.
+
+        See `NaiveBayes.leave_one_out`.
+
+        Args:
+            inputs: As in `adapt`.
+            labels: As in `adapt`.
+        """
+        inputs = np.asarray(inputs)
+        if not self.built:
+            self.build(inputs.shape)
+        return self.naive_bayes.leave_one_out(self._hashed_texts(inputs), labels)
+
+    def scale(self, factor: float) -> None:
+        """Multiply all learned weights, and so the logits, by a factor."""
+        self.naive_bayes.scale(factor)
 
     def _hashed_texts(self, inputs: Array) -> Iterator[Array]:
         """Yield the ids of the n-grams of each text, without padding."""

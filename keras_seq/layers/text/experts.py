@@ -14,6 +14,9 @@ from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.text.bigram_embedding import BigramLookup
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 
+MAX_FACTOR, NUM_BISECTIONS = 10.0, 40
+"""Largest factor of `fit_factor`, and its number of bisections."""
+
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class NaiveBayesExpert(keras.layers.Layer):
@@ -66,6 +69,7 @@ class NaiveBayesExpert(keras.layers.Layer):
             num_labels,
             initial_weight,
             normalize,
+            trainable=self.trainable,
             dtype=self.dtype_policy,
             name="naive_bayes",
         )
@@ -84,6 +88,24 @@ class NaiveBayesExpert(keras.layers.Layer):
             self.build(ids.shape)
         features = ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
         self.naive_bayes.adapt(features, labels)
+
+    def leave_one_out(self, ids: ArrayLike, labels: Array) -> Array:
+        """Return the logits of training texts, each without its own counts.
+
+        See `NaiveBayes.leave_one_out`.
+
+        Args:
+            ids: As in `adapt`.
+            labels: As in `adapt`.
+        """
+        if not self.built:
+            self.build(ids.shape)
+        features = ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
+        return self.naive_bayes.leave_one_out(features, labels)
+
+    def scale(self, factor: float) -> None:
+        """Multiply all learned weights, and so the logits, by a factor."""
+        self.naive_bayes.scale(factor)
 
     def call(self, ids: Tensor) -> Tensor:
         return self.naive_bayes(self._features(ids))
@@ -265,3 +287,28 @@ class LogitMixture(keras.layers.Layer):
 
     def get_config(self) -> Config:
         return {**super().get_config(), "mode": self.mode}
+
+
+def fit_factor(logits: Array, labels: Array) -> float:
+    """Return the factor of logits with the lowest cross-entropy (temperature, Guo et al. 2017).
+
+    The prior of the factor is normal with a mean and a standard deviation of 1, so that very few
+    examples hardly move it away from 1.
+
+    Args:
+        logits: Logits of examples that the model was not trained on, `(examples, labels)`.
+        labels: Weight of each label for each example, `(examples, labels)`.
+
+    Returns:
+        Factor from 0 to 10.
+    """
+    low, high = 0.0, MAX_FACTOR
+    # The cross-entropy is convex in the factor, so the root of its derivative is bisected.
+    for _ in range(NUM_BISECTIONS):
+        factor = (low + high) / 2
+        likelihoods = np.exp(factor * (logits - logits.max(axis=1, keepdims=True)))
+        probabilities = likelihoods / likelihoods.sum(axis=1, keepdims=True)
+        weights = labels.sum(axis=1, keepdims=True)
+        slope = ((weights * probabilities - labels) * logits).sum() + factor - 1
+        low, high = (low, factor) if slope > 0 else (factor, high)
+    return (low + high) / 2

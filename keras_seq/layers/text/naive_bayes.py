@@ -13,6 +13,8 @@ from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 
 LabelCount = Annotated[int, Range(2, is_integer=True)]
 """Number of labels."""
+MIN_WEIGHT = 1e-6
+"""Sum of the weights of examples up to which a feature occurs in none, because sums are rounded."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -81,18 +83,61 @@ class NaiveBayes(keras.layers.Layer):
         """
         if not self.built:
             self.build((None, None))
-        counts = np.ones((self.num_features + 1, self.num_labels))
-        for row, label in zip(features, labels):
-            counts[np.unique(row)] += label
-        occurs = counts.sum(axis=1) > self.num_labels
+        counts = self._count((_count_features(row)[0] for row in features), labels)
+        occurs = _occurs(counts)
         ratios = np.zeros_like(counts)
         ratios[occurs] = _log_count_ratios(counts[occurs])
-        ratios[0] = 0.0
         self.log_count_ratios.assign(ratios)
 
+    def leave_one_out(self, features: Iterable[Array], labels: Array) -> Array:
+        """Return the logits of training examples, each without its own counts.
+
+        The logits of a call are too confident on training examples, because their labels were
+        counted. These are as for new examples.
+
+        Args:
+            features: As in `adapt`, of all training examples.
+            labels: As in `adapt`.
+
+        Returns:
+            Logits `(examples, num_labels)`, as of a layer that all other examples were counted in.
+        """
+        if not self.built:
+            self.build((None, None))
+        rows = [_count_features(row) for row in features]
+        counts = self._count([ids for ids, _ in rows], labels)
+        totals = counts[_occurs(counts)].sum(axis=0)
+        feature_weights = ops.convert_to_numpy(self.feature_weights)
+        logits = np.zeros((len(rows), self.num_labels))
+        for number, ((ids, frequencies), label) in enumerate(zip(rows, labels)):
+            other = counts[ids] - label
+            occurs = _occurs(other)
+            other_totals = totals - len(ids) * label - (~occurs).sum()
+            scores = _log_count_ratios(other[occurs], other_totals) * feature_weights[ids[occurs]]
+            logits[number] = frequencies[occurs] @ scores
+            if self.normalize:
+                logits[number] /= max(1, frequencies.sum()) ** 0.5
+        return logits
+
+    def scale(self, factor: float) -> None:
+        """Multiply all learned weights, and so the logits, by a factor."""
+        self.feature_weights.assign(self.feature_weights * factor)
+
+    def _count(self, rows: Iterable[Array], labels: Array) -> Array:
+        """Return the weights of the labels of each feature, plus one.
+
+        Args:
+            rows: Different features of each example.
+            labels: As in `adapt`.
+        """
+        counts = np.ones((self.num_features + 1, self.num_labels))
+        for ids, label in zip(rows, labels):
+            counts[ids] += label
+        return counts
+
     def call(self, inputs: Tensor) -> Tensor:
-        scores = self.log_count_ratios * self.feature_weights
-        logits = ops.sum(ops.take(scores, inputs, axis=0), axis=1)
+        ratios = ops.take(self.log_count_ratios, inputs, axis=0)
+        logits = ops.sum(ratios * ops.take(self.feature_weights, inputs, axis=0), axis=1)
         if self.normalize:
             is_feature = ops.cast(ops.not_equal(inputs, 0), logits.dtype)
             count = ops.sum(is_feature, axis=1, keepdims=True)
@@ -225,15 +270,31 @@ def _add_weights(layer: NaiveBayes | WeightArrayModel, shape: Shape) -> None:
         shape, "zeros", name="log_count_ratios", trainable=False
     )
     layer.feature_weights = layer.add_weight(
-        shape, keras.initializers.Constant(layer.initial_weight), name="feature_weights"
+        shape,
+        keras.initializers.Constant(layer.initial_weight),
+        trainable=layer.trainable,
+        name="feature_weights",
     )
 
 
-def _log_count_ratios(counts: Array) -> Array:
+def _count_features(row: Array) -> tuple[Array, Array]:
+    """Return the different features of an example, without padding, and their frequencies."""
+    row = np.asarray(row)
+    return np.unique(row[row > 0], return_counts=True)
+
+
+def _occurs(counts: Array) -> Array:
+    """Return whether each feature occurs in an example, from counts of `NaiveBayes._count`."""
+    return counts.sum(axis=1) > counts.shape[1] + MIN_WEIGHT
+
+
+def _log_count_ratios(counts: Array, totals: Array | None = None) -> Array:
     """Return the logarithm of P(feature | label) / P(feature | other labels).
 
     Args:
         counts: `(features, labels)`, all positive.
+        totals: Sum of the counts of all features, `(labels,)`. Default: of these features.
     """
+    totals = counts.sum(axis=0) if totals is None else totals
     others = counts.sum(axis=1, keepdims=True) - counts
-    return np.log(counts / counts.sum(axis=0)) - np.log(others / others.sum(axis=0))
+    return np.log(counts / totals) - np.log(others / (totals.sum() - totals))

@@ -13,6 +13,7 @@ from keras_seq.layers import (
     WeightArrayExpert,
     WeightArrayModel,
 )
+from keras_seq.layers.text.experts import fit_factor
 
 IDS = np.array([[2, 3, 0], [3, 2, 3], [2, 2, 0]])
 LABELS = np.array([[1, 0], [0, 1], [0.5, 0.5]])
@@ -33,6 +34,9 @@ def test_naive_bayes_of_tokens_and_bigrams():
         atol=1e-6,
     )
     np.testing.assert_allclose(to_numpy(expert(IDS)), to_numpy(reference(features)), atol=1e-6)
+    np.testing.assert_array_equal(
+        expert.leave_one_out(IDS, LABELS), reference.leave_one_out(features, LABELS)
+    )
 
 
 def test_naive_bayes_without_bigrams():
@@ -69,6 +73,24 @@ def test_configuration(expert):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(expert))
     assert copy.get_config() == expert.get_config()
     assert to_numpy(copy(IDS)).shape == (3, expert.num_labels)
+
+
+def test_factor_has_the_lowest_cross_entropy():
+    random = np.random.default_rng(3)
+    labels = np.eye(3)[random.integers(3, size=500)] * random.uniform(size=(500, 1))
+    logits = 4 * labels + random.normal(size=(500, 3))
+
+    def penalty(factor):
+        z = factor * logits
+        loss = labels.sum(axis=1) * np.log(np.exp(z).sum(axis=1)) - (labels * z).sum(axis=1)
+        return loss.sum() + (factor - 1) ** 2 / 2
+
+    factor = fit_factor(logits, labels)
+    factors = np.linspace(0, 10, 10_001)
+    assert factor == pytest.approx(factors[np.argmin([*map(penalty, factors)])], abs=1e-3)
+    # Logits that say the opposite are left out, and without examples nothing changes.
+    assert fit_factor(-9 * logits, labels) == pytest.approx(0, abs=1e-6)
+    assert fit_factor(logits[:0], labels[:0]) == pytest.approx(1)
 
 
 def test_mixtures():

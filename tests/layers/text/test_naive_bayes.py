@@ -21,11 +21,11 @@ def make_layer(labels=2):
 def probability(feature, label):
     """Return P(feature | label) with add-one smoothing."""
     rows = [
-        set(row)
+        {*row} - {0}
         for row, row_label in zip(FEATURES.tolist(), LABELS.argmax(1))
         if row_label == label
     ]
-    return (sum(feature in row for row in rows) + 1) / (sum(map(len, rows)) + 5)
+    return (sum(feature in row for row in rows) + 1) / (sum(map(len, rows)) + 4)
 
 
 def test_log_count_ratios():
@@ -68,6 +68,21 @@ def test_normalized_logits_do_not_grow_with_the_number_of_features():
     expected = to_numpy(plain(FEATURES)) / np.sqrt(count)
     np.testing.assert_allclose(to_numpy(normalized(FEATURES)), expected, rtol=1e-5)
     assert not to_numpy(normalized(np.zeros((1, 2), "int32"))).any()
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_leave_one_out_equals_counting_without_the_example(normalize):
+    random = np.random.default_rng(2)
+    layer = layers.NaiveBayes(4, 3, normalize=normalize)
+    layer.build((None, 3))
+    layer.feature_weights.assign(random.normal(size=(5, 3)))
+    labels = random.uniform(size=(5, 3))  # The feature 4 occurs in one example only.
+    logits = layer.leave_one_out(FEATURES, labels)
+    for number in range(5):
+        others = np.arange(5) != number
+        layer.adapt(FEATURES[others], labels[others])
+        expected = to_numpy(layer(FEATURES[number : number + 1]))
+        np.testing.assert_allclose(logits[[number]], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_needs_two_labels():
