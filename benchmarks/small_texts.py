@@ -5,10 +5,12 @@ TF-IDF of words, word bigrams and character n-grams (scikit-learn). Both learn f
 shuffled training sentences of one domain, with an eighth as many for validation, and are compared
 on the validation sentences of the recipe. The classical model chooses its regularization by the
 validation sentences, and then learns from them too. Writes `benchmarks/results/small_texts.json`,
-and the learning curves to `docs/experiments/small_texts.png`.
+and the learning curves to `docs/experiments/small_texts.png`. After an interruption, the same
+command continues; delete the JSON file to measure again.
 """
 
 import argparse
+import json
 import time
 from typing import Any
 
@@ -27,6 +29,8 @@ SIZES = (200, 500, 1_000, 2_000, 5_000)
 INVERSE_REGULARIZATION = (1.0, 4.0, 16.0, 64.0)
 """Values of `C` that the classical model chooses from."""
 
+RESULTS = page.RESULTS / "small_texts.json"
+
 RECIPE = registry.find("sentiment").import_recipe()
 
 
@@ -37,12 +41,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seeds", type=int, default=3, help="Number of subsets of each size.")
     arguments = parser.parse_args()
-    rows = []
+    rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    measured = {(row["data"], row["subset"], row["sentences"]) for row in rows}
     for domain in arguments.domains:
         splits = load(domain)
         for seed in range(arguments.seeds):
             for size in arguments.sizes:
-                if size + max(20, size // 8) <= len(splits["train"]):
+                is_possible = size + max(20, size // 8) <= len(splits["train"])
+                if is_possible and (domain, seed, size) not in measured:
                     row = compare(learning_curves.subset(splits, "labels", size, seed))
                     rows.append({"data": domain, "subset": seed, "sentences": size, **row})
                     print(rows[-1], flush=True)

@@ -53,7 +53,7 @@ class Config(config.ClassifierConfig):
     """Number of texts per training step. Default: 64, or for fewer than 1,400 training texts a
     thirtieth of them, rounded to 8, 16 or 32."""
     steps: config.PositiveInt | None = 1_200
-    epochs: config.PositiveInt | None = 8
+    epochs: config.PositiveInt | None = 4
 
     # The accuracy of a thousand sentences is noisier than the cross-entropy.
     monitor = "cross_entropy"

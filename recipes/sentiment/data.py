@@ -24,7 +24,7 @@ POOL_DOMAINS = True
 """Add the training sentences of the other domains to the training split."""
 OTHER_DOMAIN_WEIGHT = 0.3
 """Sample weight of sentences of other domains."""
-LABEL_SHARPNESS = 1.0
+LABEL_SHARPNESS = 2.0
 """Sharpness of the soft labels: the probability of a label is sigmoid(LABEL_SHARPNESS * |rating|),
 with the mean rating of the sentence. 0 makes all labels certain."""
 

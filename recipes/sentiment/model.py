@@ -30,11 +30,15 @@ MIN_COUNT, MIN_PAIR_COUNT = 2, 3
 SMALL_MIN_COUNT, SMALL_MIN_PAIR_COUNT = 1, 2
 """The same numbers on small data, where most tokens occur once."""
 USE_NAIVE_BAYES = True
-"""Add naive Bayes over words and bigrams as an expert next to the network."""
+"""Add naive Bayes over words and bigrams, and over character n-grams, to the network."""
+NUM_BUCKETS = 2**20
+"""Number of hashes of character n-grams. With fewer, more n-grams have the same hash."""
+NETWORK_WEIGHT = 0.4
+"""Weight of the logits of the network next to those of the experts, which are calibrated alone."""
 MAX_SMALL = 9_999
 """Largest number of training texts of small data."""
-SMALL_WEIGHT, SMALL_CHAR_WEIGHT = 0.9, 0.45
-"""Initial weights of the log-count ratios of words and of character n-grams on small data."""
+WORD_WEIGHT, CHAR_WEIGHT = 0.45, 0.225
+"""Weights of the log-count ratios of words and of character n-grams, before they are calibrated."""
 MAX_PADDED_TOKENS = 5_000_000
 """Largest number of training texts times tokens of the longest one for character n-grams. A token
 needs 80 bytes of memory."""
@@ -71,8 +75,7 @@ def build(
         raise InputError(
             f"All training texts have the label {labels[0]!r}; a classifier needs two or more."
         )
-    # A model that starts from a trained one has the same kind of experts.
-    is_small = len(train) <= MAX_SMALL if initial is None else initial.mixture == "mean"
+    is_small = len(train) <= MAX_SMALL
     min_count = SMALL_MIN_COUNT if is_small else MIN_COUNT
     min_pair_count = SMALL_MIN_PAIR_COUNT if is_small else MIN_PAIR_COUNT
     encoder = TextEncoder.from_examples(
@@ -100,7 +103,7 @@ def build(
         pooling = layers.AttentionPooling(config.units, name="pooling")
     elif config.pooling == "max":
         pooling = layers.MaxPooling()
-    experts = _experts(encoder, train.inputs, len(labels), pairs, is_small)
+    experts = _experts(encoder, train.inputs, len(labels), pairs)
     model = SequenceClassifier(
         encoder,
         labels,
@@ -108,42 +111,40 @@ def build(
         stack=stack,
         pooling=pooling,
         experts=experts,
-        mixture="mean" if is_small else "sum",
         dropout=config.dropout,
         word_dropout=config.word_dropout,
     )
+    loss: Any = soft_cross_entropy
     if experts:
         encoded = encode(model, train)
-        model.adapt_experts(encoded.inputs, encoded.targets)
-    optimizer = adam_w(config.learning_rate, config.steps, config.weight_decay)
-    names = ["labels", *(expert.name for expert in experts)]
-    losses = dict.fromkeys(names, soft_cross_entropy) if experts else soft_cross_entropy
-    model.compile(optimizer, loss=losses)
+        model.adapt_experts(encoded.inputs, encoded.targets, calibrate=True)
+        # The experts have no loss.
+        loss = dict.fromkeys(expert.name for expert in experts)
+        loss |= {"labels": soft_cross_entropy_next_to_experts}
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay), loss=loss)
     return model
 
 
 def _experts(
-    encoder: TextEncoder,
-    texts: Sequence[str],
-    num_labels: int,
-    pairs: Sequence[Sequence[int]],
-    is_small: bool,
+    encoder: TextEncoder, texts: Sequence[str], num_labels: int, pairs: Sequence[Sequence[int]]
 ) -> list[keras.layers.Layer]:
-    """Return naive Bayes over words and bigrams, and on small data over character n-grams too.
+    """Return naive Bayes over words and bigrams, and over character n-grams.
 
-    On small data, experts predict better than the network, and need larger weights from the start.
-    With a character tokenizer, n-grams within a token would be single characters.
+    They are not trained after they have counted. With a character tokenizer, n-grams within a token
+    would be single characters.
     """
     if not USE_NAIVE_BAYES:
         return []
-    sizes = encoder.vocab_size, num_labels, pairs
-    if not is_small:
-        return [layers.NaiveBayesExpert(*sizes)]
-    experts = [layers.NaiveBayesExpert(*sizes, SMALL_WEIGHT, normalize=True)]
+    words = layers.NaiveBayesExpert(
+        encoder.vocab_size, num_labels, pairs, WORD_WEIGHT, normalize=True, trainable=False
+    )
     longest = max(len(encoder.tokenize(text)) for text in texts)
-    if encoder.tokenizer == "word" and len(texts) * longest <= MAX_PADDED_TOKENS:
-        experts.append(layers.CharNgramExpert(num_labels, initial_weight=SMALL_CHAR_WEIGHT))
-    return experts
+    if encoder.tokenizer != "word" or len(texts) * longest > MAX_PADDED_TOKENS:
+        return [words]
+    characters = layers.CharNgramExpert(
+        num_labels, num_buckets=NUM_BUCKETS, initial_weight=CHAR_WEIGHT, trainable=False
+    )
+    return [words, characters]
 
 
 def _embedding(config: Config, encoder: TextEncoder) -> layers.TokenEmbedding:
@@ -167,15 +168,13 @@ def pair_ids(encoder: TextEncoder, texts: Iterable[str], min_count: int) -> list
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
     """Return texts as arrays to train on, with soft labels times sample weights as targets."""
     sentences = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
-    encoded = model.encode(sentences, examples.targets["labels"])
-    targets = encoded.targets
-    labels = targets["labels"] if isinstance(targets, dict) else targets
+    encoded = model.encode(sentences)
+    labels = np.array([model.labels.index(label) for label in examples.targets["labels"]])
     confidence, num_labels = examples.targets["confidence"][:, None], len(model.labels)
     is_label = labels[:, None] == np.arange(num_labels)
     soft = np.where(is_label, confidence, (1 - confidence) / (num_labels - 1))
     soft = (soft * examples.targets["weights"][:, None]).astype("float32")
-    soft_targets = dict.fromkeys(targets, soft) if isinstance(targets, dict) else soft
-    return dataclasses.replace(encoded, targets=soft_targets)
+    return dataclasses.replace(encoded, targets={"labels": soft} if model.experts else soft)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -187,3 +186,14 @@ def soft_cross_entropy(y_true: Any, y_pred: Any) -> Any:
         y_pred: Logits `(batch, labels)`.
     """
     return -ops.sum(y_true * ops.log_softmax(y_pred, axis=-1), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+def soft_cross_entropy_next_to_experts(y_true: Any, y_pred: Any) -> Any:
+    """Return `soft_cross_entropy` of a network whose logits are `NETWORK_WEIGHT` times as large.
+
+    Args:
+        y_true: As of `soft_cross_entropy`.
+        y_pred: As of `soft_cross_entropy`.
+    """
+    return soft_cross_entropy(y_true, y_pred / NETWORK_WEIGHT)

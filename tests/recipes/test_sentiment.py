@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers import to_numpy
 from keras_seq_recipes.sentiment import data, metric, model
 from keras_seq_recipes.sentiment.config import Config
 from keras_seq_recipes.sentiment.label_order import rank_labels, sort_labels
@@ -102,15 +103,46 @@ def test_pretrained_vectors(workplace):
     assert [expert.name for expert in classifier.experts] == ["naive_bayes", "char_ngrams"]
 
 
-def test_small_data_has_an_expert_over_characters(monkeypatch):
-    small = untrained_model()
-    assert small.mixture == "mean" and small.experts[0].normalize
-    monkeypatch.setattr(model, "MAX_SMALL", 5)
-    large = untrained_model()
-    assert [expert.name for expert in large.experts] == ["naive_bayes"]
-    assert large.mixture == "sum" and not large.experts[0].normalize
-    # A model that starts from a trained one has the same kind of experts.
-    assert untrained_model(initial=small).mixture == "mean"
+def test_rare_words_are_known_on_small_data(monkeypatch):
+    texts = ["good film", "bad film", "rare"] * 2
+    train = data.make_examples(texts[:-1], ["yes", "no"] * 2 + ["no"])
+    small = model.build(Config(units=2), train)
+    monkeypatch.setattr(model, "MAX_SMALL", 4)
+    large = model.build(Config(units=2), train)
+    assert "rare" in small.encoder.tokens and "rare" not in large.encoder.tokens
+    # A model that starts from a trained one keeps its words.
+    assert "rare" in model.build(Config(units=2), train, initial=small).encoder.tokens
+
+
+def test_experts_are_counted_and_calibrated_but_not_trained():
+    train = data.make_examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
+    classifier = model.build(Config(units=2), train)
+    assert [expert.name for expert in classifier.experts] == ["naive_bayes", "char_ngrams"]
+    weights = [expert.naive_bayes.feature_weights for expert in classifier.experts]
+    factors = [to_numpy(w)[1, 0] / start for w, start in zip(weights, (0.45, 0.225))]
+    assert factors[0] == pytest.approx(factors[1]) and abs(factors[0] - 1) > 0.01
+    before = [to_numpy(weight) for weight in weights]
+    network = to_numpy(classifier.get_layer("logits").kernel)
+    encoded = model.encode(classifier, train)
+    classifier.fit(encoded.inputs, encoded.targets, verbose=0)
+    assert np.abs(to_numpy(classifier.get_layer("logits").kernel) - network).max() > 0
+    for weight, values in zip(weights, before):
+        np.testing.assert_array_equal(to_numpy(weight), values)
+
+
+def test_targets_are_weighted_soft_labels_of_the_network():
+    confidence, weights = np.array([0.75, 1.0]), np.array([1.0, 0.5])
+    train = data.make_examples(["good", "bad"], ["yes", "no"], confidence, weights)
+    targets = model.encode(model.build(Config(units=2), train), train).targets
+    assert set(targets) == {"labels"}
+    np.testing.assert_allclose(targets["labels"], [[0.25, 0.75], [0.5, 0]])
+    logits = np.array([[1.0, 0.0], [0.0, 1.0]], "float32")
+    # The network is trained before its logits are reduced.
+    reduced = (model.NETWORK_WEIGHT * logits).astype("float32")
+    losses = to_numpy(model.soft_cross_entropy_next_to_experts(targets["labels"], reduced))
+    log_sigmoid = -np.log(1 + np.exp([-1, 1]))
+    expected = -(targets["labels"] * np.array([log_sigmoid, log_sigmoid[::-1]])).sum(axis=1)
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
