@@ -30,6 +30,7 @@ ROWS = {
         "scan/test_linear_chain.py",
     ),
     "layers/crf_loss.py": ({"stop_gradient": 1}, "none: a copy for a metric", None),
+    "cli/predict.py": ({".detach": 1}, "none: of the standard input", None),
     "_internal/sockets.py": ({".detach": 1}, "none: of a socket", None),
 }
 CUSTOM_GRADIENTS = {
