@@ -41,7 +41,7 @@ MIN_SLOW = 2_000
 steps that it needs a higher one."""
 MAX_TEMPLATE_WEIGHTS = 3_000_000
 """Largest number of weights of template features: features times tags. Each train step updates all
-of them, which takes most of its time if they are many."""
+of them."""
 TEMPLATE_DROPOUT = 0.5
 MAX_IOBES_LABELS = 20
 """Largest number of labels with IOBES tags. More labels have IOB2 tags, which are half as many: the

@@ -82,8 +82,9 @@ def new_voice_error_rates(
         examples: Recordings, int16 `(samples,)`, and their transcripts.
 
     Returns:
-        Rates by `isolated` and `strings`: of the recordings as they are (`clean`), and after a
-        simulated telephone line with the codec mu-law (`telephone`).
+        Rates by condition and kind. Conditions are `clean`, the recordings themselves, and
+        `telephone`, a simulated line with the codec mu-law. Kinds are `isolated` words and
+        `strings` of words.
     """
     rate = model.sample_rate
     recordings = {

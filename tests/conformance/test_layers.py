@@ -407,7 +407,7 @@ def quick():
 
 QUICK = [*quick()]
 COMPILED = [key for key in QUICK if isinstance(CASES[EVERY[key][0]], dict)]
-"""Recurrent layers, once each. Keras's check compiles models, so it is slow for other layers."""
+"""Recurrent layers that the quick tests check. Keras's check compiles models, which takes long."""
 
 
 def make(key):

@@ -30,8 +30,8 @@ ROWS = {
         "scan/test_linear_chain.py",
     ),
     "layers/crf_loss.py": ({"stop_gradient": 1}, "none: a copy for a metric", None),
-    "cli/predict.py": ({".detach": 1}, "none: of the standard input", None),
-    "_internal/sockets.py": ({".detach": 1}, "none: of a socket", None),
+    "cli/predict.py": ({".detach": 1}, "no gradient: a text stream", None),
+    "_internal/sockets.py": ({".detach": 1}, "no gradient: a socket", None),
 }
 CUSTOM_GRADIENTS = {
     "scan/fast.py": "scan/test_derivatives.py",

@@ -302,13 +302,13 @@ def fit_factor(logits: Array, labels: Array) -> float:
     Returns:
         Factor from 0 to 10.
     """
+    weights = labels.sum(axis=1, keepdims=True)
     low, high = 0.0, MAX_FACTOR
     # The cross-entropy is convex in the factor, so the root of its derivative is bisected.
     for _ in range(NUM_BISECTIONS):
         factor = (low + high) / 2
         likelihoods = np.exp(factor * (logits - logits.max(axis=1, keepdims=True)))
         probabilities = likelihoods / likelihoods.sum(axis=1, keepdims=True)
-        weights = labels.sum(axis=1, keepdims=True)
         slope = ((weights * probabilities - labels) * logits).sum() + factor - 1
         low, high = (low, factor) if slope > 0 else (factor, high)
     return (low + high) / 2

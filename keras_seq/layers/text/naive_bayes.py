@@ -293,7 +293,7 @@ def _log_count_ratios(counts: Array, totals: Array | None = None) -> Array:
 
     Args:
         counts: `(features, labels)`, all positive.
-        totals: Sum of the counts of all features, `(labels,)`. Default: of these features.
+        totals: Sum of the counts over all features, `(labels,)`. Default: the sum of `counts`.
     """
     totals = counts.sum(axis=0) if totals is None else totals
     others = counts.sum(axis=1, keepdims=True) - counts
