@@ -29,7 +29,7 @@ PRIVATE_NAMES = {
     # `keras.layers.RNN` draws the dropout masks of a cell with this mixin before its loop. Dropout
     # of other cells does not work inside `keras.layers.RNN`.
     "DropoutRNNCell": "keras.src.layers.rnn.dropout_rnn_cell",
-    # The kernels of cuDNN are in this module.
+    # The kernels of cuDNN are in this module, and a function that creates variables by a trace.
     "backend": "keras.src",
     # Tensors carry their masks; only this function returns those of traced JAX arrays.
     "get_keras_mask": "keras.src.backend",
@@ -107,6 +107,44 @@ def build_for_workers(model: keras.Model, batch: Any) -> None:
     """
     model._symbolic_build(data_batch=batch)
     model._maybe_symbolic_build = lambda **_: None
+
+
+def build_for_fit(model: keras.Model, inputs: Any, targets: Any) -> None:
+    """Create the variables that the first train step of `fit` would create on TensorFlow.
+
+    Keras would trace the step twice: once to create them, and once to run it.
+
+    Args:
+        model: Compiled model. Without symbolic outputs, only its optimizer is built.
+        inputs: Inputs as arrays. If they or the targets are something else, such as a dataset, only
+            the optimizer is built.
+        targets: Targets as arrays.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow" or not model.built:
+        return
+    if model._distribute_strategy is not None:
+        return
+    model.optimizer.build(model.trainable_variables)
+    outputs = getattr(model, "output", None)
+    arrays = keras.tree.flatten((inputs, targets))
+    if outputs is None or targets is None or not all(hasattr(a, "shape") for a in arrays):
+        return
+
+    def symbols(arrays: Any) -> Any:
+        return keras.tree.map_structure(
+            lambda array: keras.KerasTensor((None, *array.shape[1:]), array.dtype), arrays
+        )
+
+    for state, compute in (
+        (model._compile_loss, model.compute_loss),
+        (model._compile_metrics, model.compute_metrics),
+    ):
+        if state is not None and not state.built:
+            __getattr__("backend").compute_output_spec(
+                compute, symbols(inputs), symbols(targets), symbols(outputs)
+            )
 
 
 def clip_summed_gradients(optimizer: keras.Optimizer) -> None:

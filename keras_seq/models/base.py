@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.buckets import bucket_by_length
 from keras_seq._internal.errors import check_list
 from keras_seq._internal.ranges import Range
@@ -196,6 +197,7 @@ class BaseModel(AnyLengthModel):
         elif isinstance(validation_data, tuple):
             rest = validation_data[2:]
             validation_data = (*self._encoded(*(*validation_data, None)[:2]), *rest)
+        keras_compat.build_for_fit(self, x, y)
         return super().fit(
             x=x,
             y=y,

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.batching import RawExamples, count_batches, make_batches
@@ -200,8 +201,7 @@ def fit(
             "verbose": 0,
         }
         if devices is None:
-            # Otherwise Keras traces the train step twice, first to create the optimizer variables.
-            model.optimizer.build(model.trainable_variables)
+            keras_compat.build_for_fit(model, examples.inputs, examples.targets)
             model.fit(batches(), **fit_options)
         else:
             must_match = {

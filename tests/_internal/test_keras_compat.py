@@ -206,6 +206,46 @@ def test_a_model_is_built_before_fit_and_not_again(monkeypatch):
 
 
 @on_tensorflow
+@pytest.mark.parametrize("is_built_first", [False, True])
+def test_fit_traces_the_train_step_once_if_its_variables_exist(is_built_first):
+    num_traces = 0
+
+    class Model(keras.Model):
+        def train_step(self, data):
+            nonlocal num_traces
+            num_traces += 1
+            return super().train_step(data)
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5,))
+    outputs = {name: keras.layers.Dense(1, name=name)(inputs) for name in ("a", "b")}
+    model = Model(inputs, outputs)
+    model.compile("adam", {"a": "mse", "b": None}, jit_compile=False)
+    y = {"a": normal(4, 1)}  # No target for the output without a loss.
+    if is_built_first:
+        compat.build_for_fit(model, normal(4, 5), y)
+    model.fit(normal(4, 5), y, verbose=0)
+    assert num_traces == (1 if is_built_first else 2)
+
+
+@on_tensorflow
+def test_without_arrays_or_symbolic_outputs_only_the_optimizer_is_built():
+    for x, y in ((iter([]), None), (sequences(), None), (sequences(), [1.0, 2.0])):
+        model = nested_model()
+        model.compile("adam", "mse")
+        compat.build_for_fit(model, x, y)
+        assert model.optimizer.built and not model._compile_loss.built
+    sequential = keras.Sequential([keras.layers.Dense(1)])
+    sequential.compile("adam", "mse")
+    compat.build_for_fit(sequential, normal(4, 5), normal(4, 1))
+    assert not sequential.optimizer.built
+    sequential.build((None, 5))
+    compat.build_for_fit(sequential, normal(4, 5), normal(4, 1))
+    assert sequential.optimizer.built
+    sequential.fit(normal(4, 5), normal(4, 1), verbose=0)
+
+
+@on_tensorflow
 def test_gradients_are_summed_before_they_are_clipped():
     optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
     variable = keras.Variable([0.0, 0.0])
@@ -297,7 +337,8 @@ def test_saved_classes_are_found_after_an_import_that_imports_no_backend(tmp_pat
 PRIVATE = re.compile(
     r"keras\.src|keras_tuner\.src|(?<!\w)_keras_mask\b|gcs_utils"
     r"|\._(all_reduce_sum_gradients|call_has_\w+_arg|can_attempt_fused_\w+|compile_loss"
-    r"|duplicate|expected_batch_size|flatten_layers|keras_call_info_injected|maybe_symbolic_build"
+    r"|compile_metrics|distribute_strategy|duplicate|expected_batch_size|flatten_layers"
+    r"|keras_call_info_injected|maybe_symbolic_build"
     r"|random_populate_space|random_state|random_values|retry_queue|run_times|save_trial"
     r"|symbolic_build)\b"
 )
