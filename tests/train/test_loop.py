@@ -69,7 +69,7 @@ def test_the_schedule_spans_the_training(tmp_path, monkeypatch, limits, steps):
     config = recipe.preset("default").override(batch_size=2, **limits)
     built, _ = loop.fit(recipe, "default", config, runs.Run(tmp_path / "run"), devices=devices)
     assert devices.epochs == 8
-    expected = optimizers.warmup_cosine(0.1, steps)
+    expected = optimizers.WarmupCosine(0.1, steps)
     for trained in (built, devices.replica):
         trained.optimizer.iterations.assign(5)
         assert float(trained.optimizer.learning_rate) == float(expected(5))

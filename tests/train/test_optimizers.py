@@ -5,17 +5,29 @@ import numpy as np
 import pytest
 from helpers import to_numpy
 
-from keras_seq.train.optimizers import adam_w, muon, set_schedule_steps, warmup_cosine
+from keras_seq.train.optimizers import WarmupCosine, adam_w, muon, set_schedule_steps
 
 
 def test_the_rate_rises_and_falls():
-    rate = warmup_cosine(0.1, steps=200)
+    rate = WarmupCosine(0.1, steps=200)
     rates = [float(to_numpy(rate(n))) for n in (0, 5, 10, 105, 200)]
     assert rates == pytest.approx([0.005, 0.0525, 0.1, 0.05, 0], abs=1e-6)
 
 
+@pytest.mark.parametrize("steps", [1, 19, 20, 47, 580])
+def test_the_schedule_equals_that_of_keras(steps):
+    rate, warmup = WarmupCosine(0.1, steps), steps // 20
+    expected = keras.optimizers.schedules.CosineDecay(
+        0.1 / 20, steps - warmup, warmup_target=0.1, warmup_steps=warmup
+    )
+    for step in {0, 1, warmup, steps // 2, steps - 1, steps, steps + 5}:
+        assert float(rate(step)) == pytest.approx(float(expected(step)), abs=1e-7)
+    loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(rate))
+    assert float(loaded(steps // 3)) == float(rate(steps // 3))
+
+
 def test_the_steps_of_a_schedule_are_set_later():
-    optimizer, expected = adam_w(0.1, steps=None), warmup_cosine(0.1, 40)
+    optimizer, expected = adam_w(0.1, steps=None), WarmupCosine(0.1, 40)
     set_schedule_steps(optimizer, 40)
     for n in range(3):
         optimizer.iterations.assign(n)
@@ -30,7 +42,7 @@ def test_the_steps_of_a_schedule_are_set_later():
 
 def test_adam_with_decoupled_decay_and_clipped_gradients():
     weights = [keras.Variable(np.array(value)) for value in ([1.0, -2.0], [3.0])]
-    optimizer, rate = adam_w(0.1, steps=40, weight_decay=0.3), warmup_cosine(0.1, 40)
+    optimizer, rate = adam_w(0.1, steps=40, weight_decay=0.3), WarmupCosine(0.1, 40)
     w, m, v = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
     # The first and third gradient have a global norm above 1.
     for n, g in enumerate(np.array([[30.0, -40.0, 5.0], [0.1, 0.2, -0.3], [0.8, 0.8, 0.8]])):
