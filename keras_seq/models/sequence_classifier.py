@@ -218,8 +218,8 @@ class SequenceClassifier(TextModel):
                 `(texts, labels)`.
             calibrate: Whether to multiply the logits of all experts by one factor, with which the
                 cross-entropy of their sum is lowest on the examples. The counts of an example
-                itself are left out. The experts need the methods `leave_one_out` and `scale`, as
-                `NaiveBayesExpert` and `CharNgramExpert` have.
+                itself are left out. The experts need the methods `adapt_leave_one_out` and
+                `scale`, as `NaiveBayesExpert` and `CharNgramExpert` have.
 
         Raises:
             InputError: If an example is invalid. The message gives its number, from 1.
@@ -227,14 +227,15 @@ class SequenceClassifier(TextModel):
         x, y = self._encoded(x, y)
         y = np.asarray(y["labels"] if isinstance(y, dict) else y)
         weights = np.eye(len(self.labels))[y] if y.ndim == 1 else y
-        for expert in self.experts:
-            if hasattr(expert, "adapt"):
-                expert.adapt(x[input_name(expert)], weights)
         if calibrate:
-            logits = [e.leave_one_out(x[input_name(e)], weights) for e in self.experts]
+            logits = [e.adapt_leave_one_out(x[input_name(e)], weights) for e in self.experts]
             factor = fit_factor(sum(logits, np.zeros(weights.shape)), weights)
             for expert in self.experts:
                 expert.scale(factor)
+            return
+        for expert in self.experts:
+            if hasattr(expert, "adapt"):
+                expert.adapt(x[input_name(expert)], weights)
 
     def transfer_from(self, other: TextModel) -> CopyReport:
         """Copy embeddings and recurrent weights from a trained model.

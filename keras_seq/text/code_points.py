@@ -153,11 +153,14 @@ def token_code_points(
     """
     if length is None:
         length = max(map(len, sentences), default=0)
+    tokens = [token[:max_characters] for sentence in sentences for token in sentence[:length]]
+    characters = np.zeros((len(tokens), max_characters), "int32")
+    token_lengths = np.array([len(token) for token in tokens], "int32")
+    is_character = np.arange(max_characters) < token_lengths[:, None]
+    characters[is_character] = np.frombuffer(_encode("".join(tokens)), "int32")
     result = np.zeros((len(sentences), length, max_characters), "int32")
-    for row, sentence in zip(result, sentences, strict=True):
-        for slots, token in zip(row, sentence, strict=False):
-            codes = [ord(character) for character in token[:max_characters]]
-            slots[: len(codes)] = codes
+    lengths = np.array([len(sentence) for sentence in sentences], "int32")
+    result[np.arange(length) < lengths[:, None]] = characters
     return result
 
 

@@ -182,6 +182,10 @@ def test_code_points_of_tokens_in_graphs():
     assert expected[0, 1].tolist() == [ord("中"), 0x1F600, ord("x")]
     np.testing.assert_array_equal(token_code_points_tf(tf.constant(padded), 3), expected)
     np.testing.assert_array_equal(token_code_points(sentences, 3, length=1), expected[:, :1])
+    longer = token_code_points(sentences, 3, length=5)
+    np.testing.assert_array_equal(longer[:, :3], expected)
+    assert not longer[:, 3:].any()
+    assert token_code_points([], 3, length=2).shape == (0, 2, 3)
 
 
 @given(st.text(), st.sampled_from(NAMES), st.booleans())

@@ -103,31 +103,35 @@ class CharNgramExpert(keras.layers.Layer):
                 characters)`.
             labels: Weight of each label for each text, `(texts, num_labels)`.
         """
-        inputs = np.asarray(inputs)
-        if not self.built:
-            self.build(inputs.shape)
-        self.naive_bayes.adapt(self._hashed_texts(inputs), labels)
+        self.naive_bayes.adapt(self.feature_ids(inputs), labels)
 
-    def leave_one_out(self, inputs: ArrayLike, labels: Array) -> Array:
-        """Return the logits of training texts, each without its own counts.
+    def adapt_leave_one_out(self, inputs: ArrayLike, labels: Array) -> Array:
+        """Adapt the expert, and return the logits of each text without its own counts.
 
-        See `NaiveBayes.leave_one_out`.
+        See `NaiveBayes.adapt_leave_one_out`.
 
         Args:
             inputs: As in `adapt`.
             labels: As in `adapt`.
         """
-        inputs = np.asarray(inputs)
-        if not self.built:
-            self.build(inputs.shape)
-        return self.naive_bayes.leave_one_out(self._hashed_texts(inputs), labels)
+        return self.naive_bayes.adapt_leave_one_out(self.feature_ids(inputs), labels)
 
     def scale(self, factor: float) -> None:
         """Multiply all learned weights, and so the logits, by a factor."""
         self.naive_bayes.scale(factor)
 
+    def feature_ids(self, inputs: ArrayLike) -> Iterator[Array]:
+        """Return an iterator over the ids of the n-grams of each text, `(n,)`, without padding.
+
+        Args:
+            inputs: As in `adapt`.
+        """
+        inputs = np.asarray(inputs)
+        if not self.built:
+            self.build(inputs.shape)
+        return self._hashed_texts(inputs)
+
     def _hashed_texts(self, inputs: Array) -> Iterator[Array]:
-        """Yield the ids of the n-grams of each text, without padding."""
         for start in range(0, len(inputs), ADAPT_BATCH_SIZE):
             codes = inputs[start : start + ADAPT_BATCH_SIZE]
             is_token = codes.any(axis=-1)

@@ -84,24 +84,28 @@ class NaiveBayesExpert(keras.layers.Layer):
             ids: Ids of the tokens of all training texts, `(texts, timesteps)`.
             labels: Weight of each label for each text, `(texts, num_labels)`.
         """
-        if not self.built:
-            self.build(ids.shape)
-        features = ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
-        self.naive_bayes.adapt(features, labels)
+        self.naive_bayes.adapt(self.feature_ids(ids), labels)
 
-    def leave_one_out(self, ids: ArrayLike, labels: Array) -> Array:
-        """Return the logits of training texts, each without its own counts.
+    def adapt_leave_one_out(self, ids: ArrayLike, labels: Array) -> Array:
+        """Adapt the expert, and return the logits of each text without its own counts.
 
-        See `NaiveBayes.leave_one_out`.
+        See `NaiveBayes.adapt_leave_one_out`.
 
         Args:
             ids: As in `adapt`.
             labels: As in `adapt`.
         """
+        return self.naive_bayes.adapt_leave_one_out(self.feature_ids(ids), labels)
+
+    def feature_ids(self, ids: ArrayLike) -> Array:
+        """Return the ids of the tokens and known bigrams of each text, `(texts, n)`.
+
+        Args:
+            ids: As in `adapt`.
+        """
         if not self.built:
             self.build(ids.shape)
-        features = ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
-        return self.naive_bayes.leave_one_out(features, labels)
+        return ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
 
     def scale(self, factor: float) -> None:
         """Multiply all learned weights, and so the logits, by a factor."""

@@ -1,7 +1,7 @@
 """Naive Bayes with learned weights: of sets of features, and of n-grams by position."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any, cast
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, NamedTuple, cast
 
 import keras
 import numpy as np
@@ -15,6 +15,8 @@ LabelCount = Annotated[int, Range(2, is_integer=True)]
 """Number of labels."""
 MIN_WEIGHT = 1e-6
 """Sum of the weights of examples up to which a feature occurs in none, because sums are rounded."""
+ADAPT_BATCH_SIZE = 1_024
+"""Number of examples that are counted at a time."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -81,58 +83,65 @@ class NaiveBayes(keras.layers.Layer):
                 twice in an example counts once.
             labels: Weight of each label for each example `(examples, num_labels)`.
         """
-        if not self.built:
-            self.build((None, None))
-        counts = self._count((_count_features(row)[0] for row in features), labels)
-        occurs = _occurs(counts)
-        ratios = np.zeros_like(counts)
-        ratios[occurs] = _log_count_ratios(counts[occurs])
-        self.log_count_ratios.assign(ratios)
+        self._adapt(_distinct_features(features, self.num_features), labels)
 
-    def leave_one_out(self, features: Iterable[Array], labels: Array) -> Array:
-        """Return the logits of training examples, each without its own counts.
+    def adapt_leave_one_out(self, features: Iterable[Array], labels: Array) -> Array:
+        """Adapt the layer, and return the logits of each example without its own counts.
 
         The logits of a call are too confident on training examples, because their labels were
         counted. These are as for new examples.
 
         Args:
-            features: As in `adapt`, of all training examples.
+            features: As in `adapt`.
             labels: As in `adapt`.
 
         Returns:
             Logits `(examples, num_labels)`, as of a layer that all other examples were counted in.
         """
-        if not self.built:
-            self.build((None, None))
-        rows = [_count_features(row) for row in features]
-        counts = self._count([ids for ids, _ in rows], labels)
+        labels = np.asarray(labels)
+        batches = list(_distinct_features(features, self.num_features))
+        counts = self._adapt(batches, labels)
         totals = counts[_occurs(counts)].sum(axis=0)
         feature_weights = ops.convert_to_numpy(self.feature_weights)
-        logits = np.zeros((len(rows), self.num_labels))
-        for number, ((ids, frequencies), label) in enumerate(zip(rows, labels)):
-            other = counts[ids] - label
+        logits = np.zeros(labels.shape)
+        for batch in batches:
+            num_features = np.bincount(batch.rows, minlength=len(labels))
+            num_occurrences = np.bincount(batch.rows, batch.frequencies, len(labels))
+            other = counts[batch.ids] - labels[batch.rows]
             occurs = _occurs(other)
-            other_totals = totals - len(ids) * label - (~occurs).sum()
-            scores = _log_count_ratios(other[occurs], other_totals) * feature_weights[ids[occurs]]
-            logits[number] = frequencies[occurs] @ scores
+            rows, ids, frequencies = (array[occurs] for array in batch)
+            num_own = num_features - np.bincount(rows, minlength=len(labels))
+            other_totals = totals - num_features[:, None] * labels - num_own[:, None]
+            scores = _log_count_ratios(other[occurs], other_totals[rows]) * feature_weights[ids]
             if self.normalize:
-                logits[number] /= max(1, frequencies.sum()) ** 0.5
+                scores /= num_occurrences[rows, None] ** 0.5
+            for label in range(self.num_labels):
+                weighted = frequencies * scores[:, label]
+                logits[:, label] += np.bincount(rows, weighted, len(labels))
         return logits
 
     def scale(self, factor: float) -> None:
         """Multiply all learned weights, and so the logits, by a factor."""
         self.feature_weights.assign(self.feature_weights * factor)
 
-    def _count(self, rows: Iterable[Array], labels: Array) -> Array:
-        """Return the weights of the labels of each feature, plus one.
+    def _adapt(self, batches: "Iterable[_Features]", labels: Array) -> Array:
+        """Set the log-count ratios, and return the weights of the labels of each feature, plus one.
 
         Args:
-            rows: Different features of each example.
+            batches: Features of batches of examples.
             labels: As in `adapt`.
         """
+        if not self.built:
+            self.build((None, None))
+        labels = np.asarray(labels)
         counts = np.ones((self.num_features + 1, self.num_labels))
-        for ids, label in zip(rows, labels):
-            counts[ids] += label
+        for rows, ids, _ in batches:
+            for label in range(self.num_labels):
+                np.add.at(counts[:, label], ids, labels[rows, label])
+        occurs = _occurs(counts)
+        ratios = np.zeros_like(counts)
+        ratios[occurs] = _log_count_ratios(counts[occurs])
+        self.log_count_ratios.assign(ratios)
         return counts
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -277,14 +286,32 @@ def _add_weights(layer: NaiveBayes | WeightArrayModel, shape: Shape) -> None:
     )
 
 
-def _count_features(row: Array) -> tuple[Array, Array]:
-    """Return the different features of an example, without padding, and their frequencies."""
-    row = np.asarray(row)
-    return np.unique(row[row > 0], return_counts=True)
+class _Features(NamedTuple):
+    """Features of a batch of examples, each once per example."""
+
+    rows: Array
+    """Number of the example, from 0."""
+    ids: Array
+    """Id of the feature."""
+    frequencies: Array
+    """Number of times that the feature occurs in the example."""
+
+
+def _distinct_features(features: Iterable[Array], num_features: int) -> Iterator[_Features]:
+    """Yield the features of examples, without padding, in batches."""
+    examples = [np.asarray(row) for row in features]
+    for start in range(0, len(examples), ADAPT_BATCH_SIZE):
+        batch = examples[start : start + ADAPT_BATCH_SIZE]
+        ids = np.concatenate(batch).astype("int64")
+        rows = np.repeat(np.arange(start, start + len(batch)), [len(row) for row in batch])
+        is_feature = ids > 0
+        keys = rows[is_feature] * (num_features + 1) + ids[is_feature]
+        keys, frequencies = np.unique(keys, return_counts=True)
+        yield _Features(*np.divmod(keys, num_features + 1), frequencies)
 
 
 def _occurs(counts: Array) -> Array:
-    """Return whether each feature occurs in an example, from counts of `NaiveBayes._count`."""
+    """Return whether each feature occurs in an example, from counts of `NaiveBayes._adapt`."""
     return counts.sum(axis=1) > counts.shape[1] + MIN_WEIGHT
 
 
@@ -293,8 +320,10 @@ def _log_count_ratios(counts: Array, totals: Array | None = None) -> Array:
 
     Args:
         counts: `(features, labels)`, all positive.
-        totals: Sum of the counts over all features, `(labels,)`. Default: the sum of `counts`.
+        totals: Sum of the counts over all features, `(labels,)`, or one for each row of `counts`,
+            `(features, labels)`. Default: the sum of `counts`.
     """
     totals = counts.sum(axis=0) if totals is None else totals
     others = counts.sum(axis=1, keepdims=True) - counts
-    return np.log(counts / totals) - np.log(others / (totals.sum() - totals))
+    other_totals = totals.sum(axis=-1, keepdims=True) - totals
+    return np.log(counts / totals) - np.log(others / other_totals)

@@ -94,7 +94,7 @@ def test_many_texts_are_counted_in_batches(monkeypatch):
 
 def test_leave_one_out_equals_counting_without_the_example():
     expert = layers.CharNgramExpert(2)
-    logits = expert.leave_one_out(codes(), LABELS)
+    logits = expert.adapt_leave_one_out(codes(), LABELS)
     expert.adapt(codes()[:2], LABELS[:2])
     np.testing.assert_allclose(logits[2:], to_numpy(expert(codes()[2:])), rtol=1e-4, atol=1e-5)
     expert.adapt(codes()[1:], LABELS[1:])

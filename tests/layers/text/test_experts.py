@@ -35,7 +35,7 @@ def test_naive_bayes_of_tokens_and_bigrams():
     )
     np.testing.assert_allclose(to_numpy(expert(IDS)), to_numpy(reference(features)), atol=1e-6)
     np.testing.assert_array_equal(
-        expert.leave_one_out(IDS, LABELS), reference.leave_one_out(features, LABELS)
+        expert.adapt_leave_one_out(IDS, LABELS), reference.adapt_leave_one_out(features, LABELS)
     )
 
 

@@ -70,14 +70,15 @@ def test_normalized_logits_do_not_grow_with_the_number_of_features():
     assert not to_numpy(normalized(np.zeros((1, 2), "int32"))).any()
 
 
-@pytest.mark.parametrize("normalize", [False, True])
-def test_leave_one_out_equals_counting_without_the_example(normalize):
+@pytest.mark.parametrize(("normalize", "batch_size"), [(False, 2), (True, 100)])
+def test_leave_one_out_equals_counting_without_the_example(normalize, batch_size, monkeypatch):
+    monkeypatch.setattr("keras_seq.layers.text.naive_bayes.ADAPT_BATCH_SIZE", batch_size)
     random = np.random.default_rng(2)
     layer = layers.NaiveBayes(4, 3, normalize=normalize)
     layer.build((None, 3))
     layer.feature_weights.assign(random.normal(size=(5, 3)))
     labels = random.uniform(size=(5, 3))  # The feature 4 occurs in one example only.
-    logits = layer.leave_one_out(FEATURES, labels)
+    logits = layer.adapt_leave_one_out(FEATURES, labels)
     for number in range(5):
         others = np.arange(5) != number
         layer.adapt(FEATURES[others], labels[others])
