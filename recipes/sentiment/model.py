@@ -17,11 +17,13 @@ from keras_seq.layers.text.bigram_embedding import merge_pairs
 from keras_seq.models import SequenceClassifier
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.merging import merge_encoders
+from keras_seq.text.subwords import get_tokenizer
 from keras_seq.text.vocabulary import build_vocabulary
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
 from .label_order import sort_labels
+from .regression import mix_with_regression
 
 EMBEDDING_DIM, BIGRAM_DIM = 96, 48
 """Sizes of the token and bigram embeddings."""
@@ -33,10 +35,16 @@ USE_NAIVE_BAYES = True
 """Add naive Bayes over words and bigrams, and over character n-grams, to the network."""
 NUM_BUCKETS = 2**20
 """Number of hashes of character n-grams. With fewer, more n-grams have the same hash."""
-NETWORK_WEIGHT = 0.4
+MAX_NETWORK_WEIGHT = 0.4
 """Weight of the logits of the network next to those of the experts, which are calibrated alone."""
+MIN_TEXTS_OF_NETWORK = 4_000
+"""Number of training texts from which the network has this weight. It is proportional to the number
+below, because the network overfits."""
 MAX_SMALL = 9_999
 """Largest number of training texts of small data."""
+MAX_REGRESSION = 3_000
+"""Largest number of training texts for which the experts are mixed with logistic regression. On
+5,000 texts, naive Bayes alone is better."""
 WORD_WEIGHT, CHAR_WEIGHT = 0.45, 0.225
 """Weights of the log-count ratios of words and of character n-grams, before they are calibrated."""
 MAX_PADDED_TOKENS = 5_000_000
@@ -78,12 +86,16 @@ def build(
     is_small = len(train) <= MAX_SMALL
     min_count = SMALL_MIN_COUNT if is_small else MIN_COUNT
     min_pair_count = SMALL_MIN_PAIR_COUNT if is_small else MIN_PAIR_COUNT
+    # Tokenized once.
+    tokenize = get_tokenizer(config.tokenizer)
+    sentences = [[token.text for token in tokenize(text, True)] for text in train.inputs]
+    train = dataclasses.replace(train, inputs=sentences)
     encoder = TextEncoder.from_examples(
-        train.inputs, config.tokenizer, lowercase=True, min_count=min_count
+        sentences, config.tokenizer, lowercase=True, min_count=min_count
     )
     if initial is not None:
         encoder = merge_encoders(initial.encoder, encoder)
-    pairs = pair_ids(encoder, train.inputs, min_pair_count)
+    pairs = pair_ids(encoder, sentences, min_pair_count)
     if initial is not None:
         pairs = merge_pairs(initial.features, pairs)
     features: list[keras.layers.Layer] = [_embedding(config, encoder)]
@@ -103,7 +115,7 @@ def build(
         pooling = layers.AttentionPooling(config.units, name="pooling")
     elif config.pooling == "max":
         pooling = layers.MaxPooling()
-    experts = _experts(encoder, train.inputs, len(labels), pairs)
+    experts = _experts(encoder, sentences, len(labels), pairs)
     model = SequenceClassifier(
         encoder,
         labels,
@@ -118,15 +130,20 @@ def build(
     if experts:
         encoded = encode(model, train)
         model.adapt_experts(encoded.inputs, encoded.targets, calibrate=True)
+        if len(train) <= MAX_REGRESSION:
+            mix_with_regression(experts, encoded.inputs, encoded.targets["labels"])
         # The experts have no loss.
         loss = dict.fromkeys(expert.name for expert in experts)
-        loss |= {"labels": soft_cross_entropy_next_to_experts}
+        loss |= {"labels": ReducedCrossentropy(network_weight(len(train)))}
     model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay), loss=loss)
     return model
 
 
 def _experts(
-    encoder: TextEncoder, texts: Sequence[str], num_labels: int, pairs: Sequence[Sequence[int]]
+    encoder: TextEncoder,
+    sentences: Sequence[Sequence[str]],
+    num_labels: int,
+    pairs: Sequence[Sequence[int]],
 ) -> list[keras.layers.Layer]:
     """Return naive Bayes over words and bigrams, and over character n-grams.
 
@@ -138,8 +155,8 @@ def _experts(
     words = layers.NaiveBayesExpert(
         encoder.vocab_size, num_labels, pairs, WORD_WEIGHT, normalize=True, trainable=False
     )
-    longest = max(len(encoder.tokenize(text)) for text in texts)
-    if encoder.tokenizer != "word" or len(texts) * longest > MAX_PADDED_TOKENS:
+    longest = max(map(len, sentences))
+    if encoder.tokenizer != "word" or len(sentences) * longest > MAX_PADDED_TOKENS:
         return [words]
     characters = layers.CharNgramExpert(
         num_labels, num_buckets=NUM_BUCKETS, initial_weight=CHAR_WEIGHT, trainable=False
@@ -158,10 +175,11 @@ def _embedding(config: Config, encoder: TextEncoder) -> layers.TokenEmbedding:
     return embedding
 
 
-def pair_ids(encoder: TextEncoder, texts: Iterable[str], min_count: int) -> list[list[int]]:
+def pair_ids(
+    encoder: TextEncoder, sentences: Iterable[Sequence[str]], min_count: int
+) -> list[list[int]]:
     """Return the ids of the pairs of adjacent tokens that occur at least `min_count` times."""
-    tokens = (encoder.tokenize(text) for text in texts)
-    pairs = itertools.chain.from_iterable(map(itertools.pairwise, tokens))
+    pairs = itertools.chain.from_iterable(map(itertools.pairwise, sentences))
     return [encoder.encode(pair) for pair in build_vocabulary(pairs, min_count)]
 
 
@@ -188,12 +206,29 @@ def soft_cross_entropy(y_true: Any, y_pred: Any) -> Any:
     return -ops.sum(y_true * ops.log_softmax(y_pred, axis=-1), axis=-1)
 
 
-@keras.saving.register_keras_serializable(package="keras_seq")
-def soft_cross_entropy_next_to_experts(y_true: Any, y_pred: Any) -> Any:
-    """Return `soft_cross_entropy` of a network whose logits are `NETWORK_WEIGHT` times as large.
+def network_weight(num_texts: int) -> float:
+    """Return the weight of the logits of the network next to those of the experts.
 
     Args:
-        y_true: As of `soft_cross_entropy`.
-        y_pred: As of `soft_cross_entropy`.
+        num_texts: Number of training texts.
     """
-    return soft_cross_entropy(y_true, y_pred / NETWORK_WEIGHT)
+    return MAX_NETWORK_WEIGHT * min(1, num_texts / MIN_TEXTS_OF_NETWORK)
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class ReducedCrossentropy(keras.losses.Loss):
+    """`soft_cross_entropy` of a network whose logits are reduced by a weight.
+
+    Args:
+        weight: Weight of the logits.
+    """
+
+    def __init__(self, weight: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weight = weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return soft_cross_entropy(y_true, y_pred / self.weight)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "weight": self.weight}

@@ -2,10 +2,11 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from helpers import to_numpy
-from keras_seq_recipes.sentiment import data, metric, model
+from keras_seq_recipes.sentiment import data, metric, model, regression
 from keras_seq_recipes.sentiment.config import Config
 from keras_seq_recipes.sentiment.label_order import rank_labels, sort_labels
 
@@ -114,7 +115,8 @@ def test_rare_words_are_known_on_small_data(monkeypatch):
     assert "rare" in model.build(Config(units=2), train, initial=small).encoder.tokens
 
 
-def test_experts_are_counted_and_calibrated_but_not_trained():
+def test_experts_are_counted_and_calibrated_but_not_trained(monkeypatch):
+    monkeypatch.setattr(model, "MAX_REGRESSION", 0)
     train = data.make_examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
     classifier = model.build(Config(units=2), train)
     assert [expert.name for expert in classifier.experts] == ["naive_bayes", "char_ngrams"]
@@ -130,6 +132,43 @@ def test_experts_are_counted_and_calibrated_but_not_trained():
         np.testing.assert_array_equal(to_numpy(weight), values)
 
 
+@pytest.mark.parametrize("labels", [["no", "yes"], ["no", "so-so", "yes"]])
+def test_experts_of_small_data_are_mixed_with_logistic_regression(labels, monkeypatch):
+    texts = ["good film", "bad film", "fair film", "a good one", "bad", "fair, not bad"]
+    targets = [labels[number % len(labels)] for number in range(len(texts))]
+    train = data.make_examples(texts, targets, weights=np.array([1, 1, 1, 0.5, 1, 1]))
+    mixed = model.build(Config(units=2), train)
+    monkeypatch.setattr(regression, "MAX_WEIGHTS", 0)  # too small a limit for a regression
+    plain = model.build(Config(units=2), train)
+    encoded = model.encode(mixed, train)
+    logits, coefficients, features = 0, [], []
+    for expert, counted in zip(mixed.experts, plain.experts):
+        x = encoded.inputs["characters" if expert.name == "char_ngrams" else "tokens"]
+        logits += 2 * to_numpy(expert(x)) - to_numpy(counted(x))
+        layer, before = expert.naive_bayes, counted.naive_bayes
+        ratios = to_numpy(layer.log_count_ratios)
+        learned = 2 * to_numpy(layer.feature_weights) - to_numpy(before.feature_weights)
+        counts = [np.bincount(np.asarray(i), minlength=len(ratios)) for i in expert.feature_ids(x)]
+        frequency = np.array(counts, float)
+        frequency[:, 0] = 0  # padding
+        used = frequency.any(axis=0)
+        assert np.abs(ratios[used]).min() > regression.MIN_RATIO
+        frequency /= np.sqrt(frequency.sum(axis=1, keepdims=True))
+        scale = np.log(7 / (1 + (frequency > 0).sum(axis=0))) + 1
+        scale /= np.sqrt(((frequency * scale) ** 2).sum() / 6)
+        features.append((frequency * scale)[:, used])
+        coefficients.append((ratios * learned / scale[:, None])[used])
+    # At the optimum, the gradient of the regularized cross-entropy is 0.
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = encoded.targets["labels"]
+    errors = y - y.sum(axis=1, keepdims=True) * probabilities
+    gradient = regression.INVERSE_REGULARIZATION * np.concatenate(features, axis=1).T @ errors
+    expected = np.concatenate(coefficients)
+    if len(labels) == 2:
+        gradient /= 2  # The regression has one logit, the difference of ours.
+    np.testing.assert_allclose(gradient, expected, atol=0.01 * np.abs(expected).max())
+
+
 def test_targets_are_weighted_soft_labels_of_the_network():
     confidence, weights = np.array([0.75, 1.0]), np.array([1.0, 0.5])
     train = data.make_examples(["good", "bad"], ["yes", "no"], confidence, weights)
@@ -138,11 +177,19 @@ def test_targets_are_weighted_soft_labels_of_the_network():
     np.testing.assert_allclose(targets["labels"], [[0.25, 0.75], [0.5, 0]])
     logits = np.array([[1.0, 0.0], [0.0, 1.0]], "float32")
     # The network is trained before its logits are reduced.
-    reduced = (model.NETWORK_WEIGHT * logits).astype("float32")
-    losses = to_numpy(model.soft_cross_entropy_next_to_experts(targets["labels"], reduced))
+    loss = model.ReducedCrossentropy(0.25)
+    loss = keras.losses.deserialize(keras.losses.serialize(loss))
+    losses = to_numpy(loss.call(targets["labels"], (0.25 * logits).astype("float32")))
     log_sigmoid = -np.log(1 + np.exp([-1, 1]))
     expected = -(targets["labels"] * np.array([log_sigmoid, log_sigmoid[::-1]])).sum(axis=1)
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
+
+
+def test_the_network_counts_less_on_small_data():
+    weights = [model.network_weight(count) for count in (1_000, 4_000, 20_000)]
+    assert weights == pytest.approx([0.1, 0.4, 0.4])
+    train = data.make_examples(["good film", "bad film"] * 50, ["yes", "no"] * 50)
+    assert model.build(Config(units=2), train).loss["labels"].weight == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
