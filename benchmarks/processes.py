@@ -27,6 +27,7 @@ def run_json(script: str, arguments: list[str], code: Path) -> Any:
             "PYTHONPATH": os.pathsep.join([str(code), folder]),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "-1",
+            "PYTHONDONTWRITEBYTECODE": "",  # bytecode is kept, as on users' machines
         }
         process = subprocess.run(
             [sys.executable, "-P", script, *arguments],

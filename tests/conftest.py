@@ -12,6 +12,9 @@ import hypothesis
 import psutil
 import pytest
 
+# Packages are installed without bytecode. The first process writes it for all others.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # The tests spend more time on compilation than on computation.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
