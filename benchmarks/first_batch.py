@@ -3,7 +3,8 @@
 Each recipe is trained with its default preset and built-in data, which are in the cache already, in
 a process of its own. The time is that from the start of Python to the end of the first train step,
 by phase. Another process goes on for a few steps and evaluates the model on the validation split;
-the peak of its memory is reported. `--before FOLDER` measures another version of the code in turn.
+the peak of its memory is reported. It runs first, so that Python has compiled all modules when time
+is measured. `--before FOLDER` measures another version of the code in turn.
 Writes `benchmarks/results/first_batch.json` and `docs/speed.md`.
 """
 
@@ -102,12 +103,13 @@ def compare(recipe: str, codes: Mapping[str, Path], rounds: int) -> dict[str, An
     def run(steps: int, code: Path) -> dict[str, Any]:
         return run_json(__file__, ["--one", recipe, str(steps), str(time.time())], code)
 
+    memory = {name: run(STEPS, code) for name, code in codes.items()}
     times: dict[str, list[Any]] = {name: [] for name in codes}
     for _ in range(rounds):
         for name, code in codes.items():
             times[name].append(run(1, code))
     row: dict[str, Any] = {"recipe": recipe}
-    for name, code in codes.items():
+    for name in codes:
         medians = {
             key: {
                 phase: statistics.median(result[phase][key] for result in times[name])
@@ -115,10 +117,11 @@ def compare(recipe: str, codes: Mapping[str, Path], rounds: int) -> dict[str, An
             }
             for key in ("seconds", "cpu_seconds")
         }
-        memory = run(STEPS, code)
         row[name] = {
             **medians,
-            "megabytes": {phase: round(values["megabytes"]) for phase, values in memory.items()},
+            "megabytes": {
+                phase: round(values["megabytes"]) for phase, values in memory[name].items()
+            },
         }
     return row
 

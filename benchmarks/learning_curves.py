@@ -18,7 +18,7 @@ PICTURES = Path(__file__).parent.parent / "docs" / "experiments"
 
 
 def subset(
-    splits: Splits, target: str, size: int, seed: int, num_test: int | None = None
+    splits: Splits, target: str, size: int, seed: int, num_test: int, with_rest: bool = False
 ) -> Splits:
     """Return splits of a random subset, with an eighth as many examples for validation.
 
@@ -30,14 +30,16 @@ def subset(
         target: Name of the targets to keep.
         size: Number of training examples.
         seed: Random seed.
-        num_test: Number of test examples. Default: all validation examples.
+        num_test: Largest number of test examples.
+        with_rest: Whether the rest of the training split may be among the test examples.
     """
     train, others = (_shuffled(splits[name], target, seed) for name in ("train", "validation"))
     num_validation = max(20, size // 8)
+    rest = train[size + num_validation :] if with_rest else []
     rows = {
         "train": train[:size],
         "validation": train[size : size + num_validation],
-        "test": others[:num_test],
+        "test": [*others, *rest][:num_test],
     }
     return {
         split: RawExamples([input_ for input_, _ in pairs], {target: [label for _, label in pairs]})

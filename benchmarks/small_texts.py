@@ -3,10 +3,10 @@
 Compares the recipe `sentiment` without options with a classical model: logistic regression over
 TF-IDF of words, word bigrams and character n-grams (scikit-learn). Both learn from 200 to 5,000
 shuffled training sentences of one domain, with an eighth as many for validation, and are compared
-on the validation sentences of the recipe. The classical model chooses its regularization by the
-validation sentences, and then learns from them too. Writes `benchmarks/results/small_texts.json`,
-and the learning curves to `docs/experiments/small_texts.png`. After an interruption, the same
-command continues; delete the JSON file to measure again.
+on 3,000 other sentences: those for validation, and training sentences that are left. The classical
+model chooses its regularization by the validation sentences, and then learns from them too. Writes
+`benchmarks/results/small_texts.json` and the learning curves, `docs/experiments/small_texts.png`.
+After an interruption, the same command continues; delete the JSON file to measure again.
 """
 
 import argparse
@@ -29,6 +29,8 @@ SIZES = (200, 500, 1_000, 2_000, 5_000)
 INVERSE_REGULARIZATION = (1.0, 4.0, 16.0, 64.0)
 """Values of `C` that the classical model chooses from."""
 
+NUM_TEST = 3_000
+"""Number of sentences that the models are compared on."""
 RESULTS = page.RESULTS / "small_texts.json"
 
 RECIPE = registry.find("sentiment").import_recipe()
@@ -49,7 +51,8 @@ def main() -> None:
             for size in arguments.sizes:
                 is_possible = size + max(20, size // 8) <= len(splits["train"])
                 if is_possible and (domain, seed, size) not in measured:
-                    row = compare(learning_curves.subset(splits, "labels", size, seed))
+                    subset = learning_curves.subset(splits, "labels", size, seed, NUM_TEST, True)
+                    row = compare(subset)
                     rows.append({"data": domain, "subset": seed, "sentences": size, **row})
                     print(rows[-1], flush=True)
                     page.write("small_texts", rows)
