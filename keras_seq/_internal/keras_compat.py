@@ -128,8 +128,9 @@ def build_for_fit(model: keras.Model, inputs: Any, targets: Any) -> None:
         return
     model.optimizer.build(model.trainable_variables)
     outputs = getattr(model, "output", None)
-    arrays = keras.tree.flatten((inputs, targets))
-    if outputs is None or targets is None or not all(hasattr(a, "shape") for a in arrays):
+    if outputs is None or targets is None:
+        return
+    if not all(hasattr(array, "shape") for array in keras.tree.flatten((inputs, targets))):
         return
 
     def symbols(arrays: Any) -> Any:

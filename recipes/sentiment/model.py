@@ -23,7 +23,6 @@ from keras_seq.train.optimizers import adam_w
 
 from .config import Config
 from .label_order import sort_labels
-from .regression import mix_with_regression
 
 EMBEDDING_DIM, BIGRAM_DIM = 96, 48
 """Sizes of the token and bigram embeddings."""
@@ -131,6 +130,8 @@ def build(
         encoded = encode(model, train)
         model.adapt_experts(encoded.inputs, encoded.targets, calibrate=True)
         if len(train) <= MAX_REGRESSION:
+            from .regression import mix_with_regression
+
             mix_with_regression(experts, encoded.inputs, encoded.targets["labels"])
         # The experts have no loss.
         loss = dict.fromkeys(expert.name for expert in experts)
