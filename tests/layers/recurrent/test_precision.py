@@ -132,7 +132,7 @@ def test_training_and_saving_in_mixed_precision(name, policy, tmp_path):
     mixed.save(tmp_path / "mixed.keras")
     loaded = keras.saving.load_model(tmp_path / "mixed.keras")
     predicted = [m.predict(x, verbose=0) for m in (loaded, mixed)]
-    np.testing.assert_array_equal(*predicted)
+    assert_close(*predicted, 0.01)
     assert loaded.layers[2].dtype_policy.name == policy
     assert np.isfinite(loaded.fit(x, y, verbose=0).history["loss"][0])
 
