@@ -14,9 +14,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks import machine, page
+from benchmarks import page
 from benchmarks.interleaved import Peer, compare, spread
 from benchmarks.ratios import ratios, summary
+from keras_seq._internal import machine
 
 CELLS = ["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 SHAPES = [

@@ -14,7 +14,10 @@ END = "<!-- end of results -->"
 
 def table() -> str:
     """Return a table in Markdown with the results of all presets."""
-    lines = ["| recipe | preset | seeds | test | minutes |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| recipe | preset | seeds | test | minutes | machine |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name, recipe in sorted(registry.list_recipes().items()):
         for row in results.summarize(recipe):
             lines.append(f"| [{name}](../recipes/{name}) | {' | '.join(row)} |")
@@ -27,11 +30,9 @@ def tasks() -> str:
     for name, recipe in sorted(registry.list_recipes().items()):
         package = ast.parse((recipe.folder / "__init__.py").read_text("utf-8"))
         task = (ast.get_docstring(package) or "").rstrip(".")
-        [(_, _, metrics, minutes)] = [
-            row for row in results.summarize(recipe) if row[0] == "default"
-        ]
-        main = metrics.split(", ")[0].replace("_", " ")
-        lines.append(f"| {task} | [{name}](recipes/{name}) | {main} | {minutes} |")
+        [row] = [row for row in results.summarize(recipe) if row.preset == "default"]
+        main = row.metrics.split(", ")[0].replace("_", " ")
+        lines.append(f"| {task} | [{name}](recipes/{name}) | {main} | {row.minutes} |")
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,7 @@ FACTS = {
     "epochs": "epochs",
     "kept_epoch": "epoch of the kept weights",
     "seconds": "seconds of training, which depend on the machine",
+    "machine": "machine",
 }
 """Facts in `metrics.json`, and their names in a card."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_seq._internal import machine
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import distribution, fingerprints, registry, runs, tracking
@@ -213,6 +214,7 @@ def _collect(result: CrossValidation, preset: str, config: Config, command: str)
         "by_fold": by_fold,
         "parameters": folds[0]["parameters"],
         "seconds": round(sum(metrics["seconds"] for metrics in folds), 1),
+        "machine": machine.training_machine(),
         "versions": fingerprints.package_versions(),
         "command": command,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_seq._internal import keras_compat
+from keras_seq._internal import keras_compat, machine
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.batching import RawExamples, count_batches, make_batches
@@ -96,6 +96,7 @@ def train(
         **({"stopped_early": message} if (message := run_callback.stop_message) else {}),
         "parameters": model.count_params(),
         "seconds": round(run_callback.seconds(), 1),
+        "machine": machine.training_machine(),
         "versions": fingerprints.package_versions(),
         "command": command,
     }

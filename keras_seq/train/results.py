@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import exclusive_lock, write_json
@@ -75,8 +75,21 @@ def current_rows(recipe: RecipeInfo) -> list[dict[str, Any]]:
     return rows
 
 
-def summarize(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
-    """Return the name, number of seeds, mean test metrics and mean minutes of each preset."""
+class Summary(NamedTuple):
+    """Results of a preset, as text."""
+
+    preset: str
+    num_seeds: str
+    metrics: str
+    """Mean test metrics."""
+    minutes: str
+    """Mean minutes of training."""
+    machines: str
+    """Processor, cores and GPUs; empty for results of versions that did not record them."""
+
+
+def summarize(recipe: RecipeInfo) -> list[Summary]:
+    """Return a summary of the current results of each preset."""
     rows = current_rows(recipe)
     lines = []
     for preset in dict.fromkeys(row["preset"] for row in rows):
@@ -85,5 +98,7 @@ def summarize(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
         names = [name for name in numbers(runs[0]["test"]) if all(name in r["test"] for r in runs)]
         metrics = [f"{name} {mean(run['test'][name] for run in runs):.3f}" for name in names]
         minutes = mean(run["seconds"] for run in runs) / 60
-        lines.append((preset, str(len(runs)), ", ".join(metrics), f"{minutes:.1f}"))
+        machines = "; ".join(dict.fromkeys(run["machine"] for run in runs if "machine" in run))
+        text = ", ".join(metrics)
+        lines.append(Summary(preset, str(len(runs)), text, f"{minutes:.1f}", machines))
     return lines

@@ -11,11 +11,11 @@ from concurrent import futures
 from typing import Any, Protocol
 
 import grpc
-import keras
 import psutil
 import tensorflow as tf
 from keras_tuner.engine.trial import Trial
 
+from keras_seq._internal import machine
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_tuner_compat import OracleClient, answer_workers
 from keras_seq.train.distribution import KERASTUNER_VARIABLES
@@ -195,23 +195,9 @@ def start_worker(
 
 def visible_gpus() -> list[str]:
     """Return the GPUs that Keras's backend uses, as CUDA_VISIBLE_DEVICES names them."""
-    count = _count_gpus()
+    count = machine.count_gpus()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
     return visible.split(",")[:count] if count else []
-
-
-def _count_gpus() -> int:
-    """Return the number of GPUs that Keras's backend uses."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return len(tf.config.list_physical_devices("GPU"))
-    if backend == "torch":
-        import torch
-
-        return torch.cuda.device_count()
-    import jax
-
-    return sum(device.platform == "gpu" for device in jax.local_devices())
 
 
 def describe_devices(gpus: Sequence[str]) -> str:

@@ -2,11 +2,10 @@
 
 import json
 
-import pytest
-
-from benchmarks import machine, page
+from benchmarks import page
 from benchmarks.ratios import ratios
 from benchmarks.recurrent import slower
+from keras_seq._internal import machine
 
 
 def row(ours, before, spread=0.1):
@@ -21,39 +20,6 @@ def test_slower_by_more_than_the_spread():
     rows[3]["milliseconds"].pop("before")
     assert slower(rows) == [(rows[1], "ours", 1.2)]
     assert ratios(rows[1]) == {"before": 1.2} and ratios(rows[3]) == {}
-
-
-@pytest.mark.parametrize(
-    ("processor", "flags", "title", "slug"),
-    [
-        (
-            "Intel(R) Xeon(R) Processor",
-            "avx2 avx512f amx_tile",
-            "Intel Xeon, AMX, 2 cores",
-            "intel_xeon_amx_2_cores",
-        ),
-        (
-            "Intel(R) Xeon(R) CPU E5-2690 v4 @ 2.60GHz",
-            "avx2 avx512f",
-            "Intel Xeon E5-2690 v4, AVX-512, 2 cores",
-            "intel_xeon_e52690_v4_avx512_2_cores",
-        ),
-        (
-            "AMD EPYC 7763 64-Core Processor",
-            "avx avx2",
-            "AMD EPYC 7763, AVX2, 2 cores",
-            "amd_epyc_7763_avx2_2_cores",
-        ),
-    ],
-)
-def test_machine_is_named_by_processor_isa_and_cores(
-    tmp_path, monkeypatch, processor, flags, title, slug
-):
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor\t: 0\nmodel name\t: {processor}\nflags\t\t: fpu {flags}\n\n")
-    result = machine.describe(cpuinfo)
-    assert machine.title(result) == title and machine.slug(result) == slug
 
 
 def test_page_has_a_section_per_processor(tmp_path, monkeypatch):

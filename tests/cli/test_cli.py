@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from keras_seq import cli
+from keras_seq._internal import machine
 from keras_seq.train import registry, runs
 
 
@@ -48,6 +49,7 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     }
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["command"].startswith("keras-seq train mnist_rows --data")
+    assert metrics["machine"] == machine.training_machine()
 
     assert run("evaluate", folder, "--split", "validation") == 0
     assert f"{metrics['validation']['accuracy']:.4f}" in capsys.readouterr().out

@@ -100,6 +100,7 @@ def test_the_metrics(place):
     metrics = json.loads((RUN / "metrics.json").read_text())
     folds = [json.loads((RUN / f"fold-{n}/metrics.json").read_text()) for n in (1, 2, 3, 4)]
     assert metrics["by_fold"] == [fold["test"] for fold in folds] and metrics["folds"] == 4
+    assert metrics["machine"] == folds[0]["machine"]
     assert metrics["command"] == "keras-seq train ./rows --folds 4 --batch-size 2"
     errors = [fold["test"]["error"] for fold in folds]
     assert len(set(errors)) == 4

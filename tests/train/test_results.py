@@ -45,13 +45,13 @@ def test_a_first_reading_stays_as_long_as_its_preset(small):
     another = dataclasses.replace(config, seed=1)
     results.check_recordable(small, "default", another, True)
     results.record(small, metrics("default", 1, 0.75), another)
-    assert results.summarize(small) == [("default", "2", "accuracy 0.500", "1.0")]
+    assert results.summarize(small) == [("default", "2", "accuracy 0.500", "1.0", "")]
     # A changed preset may be recorded again. Older results are kept.
     small.presets["default"] = Config(units=4)
     assert results.summarize(small) == []
     results.check_recordable(small, "default", Config(units=4), True)
     results.record(small, metrics("default", 0, 1.0), Config(units=4))
-    assert results.summarize(small) == [("default", "1", "accuracy 1.000", "1.0")]
+    assert results.summarize(small) == [("default", "1", "accuracy 1.000", "1.0", "")]
     rows = json.loads((small.folder / "results.json").read_text())
     assert [row["config"]["units"] for row in rows] == [3, 4, 3]
 
@@ -77,3 +77,11 @@ def test_rows_without_settings_are_of_presets_that_have_not_changed(small):
     assert [row["preset"] for row in results.current_rows(small)] == ["large"]
     with pytest.raises(InputError, match="already recorded"):
         results.check_recordable(small, "large", small.preset("large"), True)
+
+
+def test_machines_are_named_once(small):
+    for seed, machine in enumerate(("Intel Xeon, 2 cores", "AMD EPYC, 2 cores") * 2):
+        config = dataclasses.replace(small.preset("default"), seed=seed)
+        results.record(small, {**metrics("default", seed, 1.0), "machine": machine}, config)
+    [row] = results.summarize(small)
+    assert row.machines == "Intel Xeon, 2 cores; AMD EPYC, 2 cores"

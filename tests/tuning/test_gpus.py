@@ -43,7 +43,7 @@ def simulate_gpus(monkeypatch, backend, count):
     monkeypatch.setattr(keras.backend, "backend", lambda: backend)
     if backend == "tensorflow":
         devices = types.SimpleNamespace(list_physical_devices=lambda kind: [kind] * count)
-        monkeypatch.setattr(cluster, "tf", types.SimpleNamespace(config=devices))
+        monkeypatch.setitem(sys.modules, "tensorflow", types.SimpleNamespace(config=devices))
     elif backend == "jax":
         platforms = ["cpu", *["gpu"] * count]
         local = [types.SimpleNamespace(platform=platform) for platform in platforms]

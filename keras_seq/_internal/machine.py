@@ -1,4 +1,4 @@
-"""Machine that a benchmark runs on."""
+"""Machine that a training or a benchmark runs on."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ def describe(cpuinfo: Path = Path("/proc/cpuinfo")) -> Machine:
     fields = {key.strip(): value.strip() for key, _, value in (x.partition(":") for x in lines)}
     flags = fields.get("flags", "").split()
     return {
-        "processor": fields.get("model name", platform.processor()),
+        "processor": fields.get("model name") or platform.processor() or "unknown processor",
         "isa": next((isa for flag, isa in ISAS.items() if flag in flags), platform.machine()),
         "cores": os.cpu_count(),
     }
@@ -41,3 +41,27 @@ def title(machine: Machine) -> str:
 def slug(machine: Machine) -> str:
     """Return the title as a part of a file name, such as "intel_xeon_avx512_2_cores"."""
     return re.sub(r"[^a-z0-9]+", "_", title(machine).lower().replace("-", ""))
+
+
+def count_gpus() -> int:
+    """Return the number of GPUs that Keras's backend uses."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return len(tf.config.list_physical_devices("GPU"))
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.device_count()
+    import jax
+
+    return sum(device.platform == "gpu" for device in jax.local_devices())
+
+
+def training_machine() -> str:
+    """Return the processor and the GPUs of this process, such as "Intel Xeon, AMX, 2 cores"."""
+    gpus = count_gpus()
+    return title(describe()) + (f", {gpus} GPUs" if gpus > 1 else ", 1 GPU" if gpus else "")
