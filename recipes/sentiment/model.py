@@ -36,7 +36,7 @@ NUM_BUCKETS = 2**20
 """Number of hashes of character n-grams. With fewer, more n-grams have the same hash."""
 MAX_NETWORK_WEIGHT = 0.4
 """Weight of the logits of the network next to those of the experts, which are calibrated alone."""
-MIN_TEXTS_OF_NETWORK = 4_000
+FULL_WEIGHT_TEXTS = 4_000
 """Number of training texts from which the network has this weight. It is proportional to the number
 below, because the network overfits."""
 MAX_SMALL = 9_999
@@ -213,7 +213,7 @@ def network_weight(num_texts: int) -> float:
     Args:
         num_texts: Number of training texts.
     """
-    return MAX_NETWORK_WEIGHT * min(1, num_texts / MIN_TEXTS_OF_NETWORK)
+    return MAX_NETWORK_WEIGHT * min(1, num_texts / FULL_WEIGHT_TEXTS)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

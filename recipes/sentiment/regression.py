@@ -1,6 +1,6 @@
 """Logistic regression over the features of naive Bayes experts, for small data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from keras import ops
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from keras_seq.layers.text.naive_bayes import distinct_features
 from keras_seq.models.token_inputs import input_name
 
 INVERSE_REGULARIZATION = 16.0
@@ -34,7 +35,7 @@ def mix_with_regression(
         label_weights: Weight of each label for each example, `(examples, labels)`.
     """
     matrices = [
-        _frequencies(expert.feature_ids(inputs[input_name(expert)]), expert.naive_bayes)
+        _frequencies(list(expert.feature_ids(inputs[input_name(expert)])), expert.naive_bayes)
         for expert in experts
     ]
     columns = [np.flatnonzero(matrix.getnnz(axis=0)) for matrix in matrices]
@@ -58,14 +59,12 @@ def mix_with_regression(
         layer.feature_weights.assign(weights)
 
 
-def _frequencies(features: Iterable[np.ndarray], layer: Any) -> sparse.csr_matrix:
+def _frequencies(features: Sequence[np.ndarray], layer: Any) -> sparse.csr_matrix:
     """Return the frequency of each feature in each example, as the layer normalizes it."""
-    pairs = [np.unique(row[row > 0], return_counts=True) for row in map(np.asarray, features)]
-    ends = np.cumsum([0, *(len(ids) for ids, _ in pairs)])
-    ids = np.concatenate([ids for ids, _ in pairs])
-    values = [counts / max(1, counts.sum()) ** 0.5 for _, counts in pairs]
-    shape = len(pairs), layer.num_features + 1
-    return sparse.csr_matrix((np.concatenate(values), ids, ends), shape)
+    batches = distinct_features(features, layer.num_features)
+    rows, ids, counts = (np.concatenate(column) for column in zip(*batches))
+    values = counts / np.bincount(rows, counts)[rows] ** 0.5
+    return sparse.csr_matrix((values, (rows, ids)), (len(features), layer.num_features + 1))
 
 
 def _scale(matrix: sparse.csr_matrix) -> np.ndarray:

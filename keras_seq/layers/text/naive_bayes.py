@@ -83,7 +83,7 @@ class NaiveBayes(keras.layers.Layer):
                 twice in an example counts once.
             labels: Weight of each label for each example `(examples, num_labels)`.
         """
-        self._adapt(_distinct_features(features, self.num_features), labels)
+        self._adapt(distinct_features(features, self.num_features), labels)
 
     def adapt_leave_one_out(self, features: Iterable[Array], labels: Array) -> Array:
         """Adapt the layer, and return the logits of each example without its own counts.
@@ -99,7 +99,7 @@ class NaiveBayes(keras.layers.Layer):
             Logits `(examples, num_labels)`, as of a layer that all other examples were counted in.
         """
         labels = np.asarray(labels)
-        batches = list(_distinct_features(features, self.num_features))
+        batches = list(distinct_features(features, self.num_features))
         counts = self._adapt(batches, labels)
         totals = counts[_occurs(counts)].sum(axis=0)
         feature_weights = ops.convert_to_numpy(self.feature_weights)
@@ -124,7 +124,7 @@ class NaiveBayes(keras.layers.Layer):
         """Multiply all learned weights, and so the logits, by a factor."""
         self.feature_weights.assign(self.feature_weights * factor)
 
-    def _adapt(self, batches: "Iterable[_Features]", labels: Array) -> Array:
+    def _adapt(self, batches: "Iterable[DistinctFeatures]", labels: Array) -> Array:
         """Set the log-count ratios, and return the weights of the labels of each feature, plus one.
 
         Args:
@@ -286,7 +286,7 @@ def _add_weights(layer: NaiveBayes | WeightArrayModel, shape: Shape) -> None:
     )
 
 
-class _Features(NamedTuple):
+class DistinctFeatures(NamedTuple):
     """Features of a batch of examples, each once per example."""
 
     rows: Array
@@ -297,8 +297,13 @@ class _Features(NamedTuple):
     """Number of times that the feature occurs in the example."""
 
 
-def _distinct_features(features: Iterable[Array], num_features: int) -> Iterator[_Features]:
-    """Yield the features of examples, without padding, in batches."""
+def distinct_features(features: Iterable[Array], num_features: int) -> Iterator[DistinctFeatures]:
+    """Yield the features of examples, without padding, in batches.
+
+    Args:
+        features: Ids of each example, `(features,)`; 0 is padding.
+        num_features: Largest id.
+    """
     examples = [np.asarray(row) for row in features]
     for start in range(0, len(examples), ADAPT_BATCH_SIZE):
         batch = examples[start : start + ADAPT_BATCH_SIZE]
@@ -307,7 +312,7 @@ def _distinct_features(features: Iterable[Array], num_features: int) -> Iterator
         is_feature = ids > 0
         keys = rows[is_feature] * (num_features + 1) + ids[is_feature]
         keys, frequencies = np.unique(keys, return_counts=True)
-        yield _Features(*np.divmod(keys, num_features + 1), frequencies)
+        yield DistinctFeatures(*np.divmod(keys, num_features + 1), frequencies)
 
 
 def _occurs(counts: Array) -> Array:
