@@ -55,6 +55,8 @@ class Config(config.Config):
     """Dropout rate after each recurrent layer, 0 to 1."""
     max_warp: Annotated[float, config.Range(0, below=1)] = config.tunable(0.15, low=0.0, high=0.25)
     """Maximum relative shift of frequencies during training (vocal tract length perturbation)."""
+    telephone_prob: config.Probability = config.tunable(0.25, low=0.0, high=0.5)
+    """Probability that a training recording is changed as by a telephone line."""
     num_masks: config.NonNegativeInt = config.tunable(0, choices=(0, 1, 2))
     """Number of frequency masks, and of time masks, per recording in training (SpecAugment)."""
     weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)

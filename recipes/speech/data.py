@@ -57,7 +57,7 @@ def load(config: Config) -> Splits:
         source = "builtin" if config.sample_rate == 16_000 else f"builtin {config.sample_rate}"
         builder = data.cached_dataset(
             "speech",
-            "1.2.1",
+            "1.3.0",
             tfds.features.FeaturesDict(features),
             lambda: _builtin_examples(config),
             source,

@@ -11,6 +11,7 @@ from keras_seq.layers import (
     LogMelSpectrogram,
     RNNStack,
     SpecAugment,
+    TelephoneChannel,
     VocalTractLengthPerturbation,
 )
 from keras_seq.models import CTCRecognizer
@@ -49,9 +50,11 @@ def build(
         alphabet = "".join(merge_names(initial.alphabet, alphabet))
     if not alphabet:
         raise InputError("No training recording has a transcript; add one to the table.")
-    warping = None
+    warping = channel = None
     if config.max_warp:
         warping = VocalTractLengthPerturbation(config.max_warp, max_freq=config.sample_rate / 2)
+    if config.telephone_prob:
+        channel = TelephoneChannel(config.telephone_prob, max_freq=config.sample_rate / 2)
     front_end = FrontEnd(
         LogMelSpectrogram(
             config.sample_rate,
@@ -63,6 +66,7 @@ def build(
         noise=BackgroundNoise() if ADD_NOISE else None,
         warping=warping,
         masking=SpecAugment(config.num_masks) if config.num_masks else None,
+        channel=channel,
         mean_normalize=config.bidirectional,
         average_offsets=AVERAGE_OFFSETS,
         name="front_end",

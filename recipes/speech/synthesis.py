@@ -1,11 +1,11 @@
-"""Digits and commands synthesized by eSpeak NG and Pico, with room reverberation and noise."""
+"""Digits and commands by eSpeak NG, Hibari and Pico, with room reverberation and noise."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from keras_seq.data import audio
-from keras_seq.data.datasets import espeak, pico
+from keras_seq.data.datasets import espeak, hibari, pico
 from keras_seq.layers.audio.noise import babble, colored_noise
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -15,7 +15,14 @@ COMMANDS = (
 )
 
 COUNTS = {"train": 16_000, "validation": 500, "test": 1_000, "new_voice": 420}
-"""Number of utterances of each split. Those of "new_voice" are by Pico, others by eSpeak."""
+"""Number of utterances of each split. Those of "new_voice" are by Pico, others by eSpeak and, in
+"train" only, by Hibari."""
+HIBARI_PART = 6
+"""One of this many training utterances is by Hibari."""
+CODECS: tuple[audio.Codec, ...] = ("ULAW", "ALAW", "GSM610")
+"""Codecs of telephone lines."""
+TELEPHONE_PROB = 0.1
+"""Probability that a training utterance was sent over a telephone line."""
 
 # A voice of eSpeak is an accent with a variant. Neither is in two splits. Variants that share a
 # name, such as iven and iven2, are in the same split.
@@ -54,7 +61,7 @@ def synthesize_utterances(
     Args:
         sample_rate: Sampling rate in Hz.
         counts: Number of utterances of each split.
-        seed: Random seed; equal arguments give equal audio.
+        seed: Random seed; equal arguments give equal audio by eSpeak.
     """
     excluded = {*VARIANTS["validation"], *VARIANTS["test"], *NON_HUMAN_VARIANTS}
     variants = {"train": [v for v in espeak.list_variants() if v not in excluded], **VARIANTS}
@@ -64,15 +71,48 @@ def synthesize_utterances(
             if pico.is_available():
                 yield from _synthesize_new_voice(sample_rate, count, rng)
             continue
-        utterances = [_draw_utterance(rng, ACCENTS[split], variants[split]) for _ in range(count)]
+        num_hibari = count // HIBARI_PART if split == "train" else 0
+        utterances = [
+            _draw_utterance(rng, ACCENTS[split], variants[split]) for _ in range(count - num_hibari)
+        ]
         if split == "train":
             utterances[::2] = [_with_random_variant(u, rng) for u in utterances[::2]]
         speech = _resample(espeak.synthesize(utterances), sample_rate)
         # The training split needs no babble, so that each utterance is used as soon as it is done.
         talkers = [] if split == "train" else list(speech)
         for utterance, samples in zip(utterances, talkers or speech):
-            recording = _record(samples, talkers, sample_rate, rng)
+            telephone_prob = TELEPHONE_PROB if split == "train" else 0
+            recording = _record(samples, talkers, sample_rate, rng, telephone_prob=telephone_prob)
             yield split, utterance.text, utterance.voice, recording
+        if num_hibari:
+            yield from _synthesize_hibari(sample_rate, num_hibari, rng)
+
+
+def _synthesize_hibari(
+    sample_rate: int, count: int, rng: np.random.Generator
+) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Yield training utterances by Hibari as `synthesize_utterances` does.
+
+    Half of them are single words, each word in turn. The others are of two to five words.
+    """
+    texts, utterances = [], []
+    for number in range(count):
+        words = _draw_words(number, rng)
+        texts.append(" ".join(words))
+        formant_factor = rng.uniform(0.78, 1.2)
+        utterances.append(
+            hibari.Utterance(
+                (", " if rng.random() < 0.3 else " ").join(words) + ".",
+                speed=rng.uniform(0.7, 1.4),
+                pitch_factor=formant_factor**1.5 * rng.uniform(0.75, 1.3),
+                formant_factor=formant_factor,
+                seed=number,
+            )
+        )
+    speech = _resample(hibari.synthesize(utterances), sample_rate)
+    for text, samples in zip(texts, speech, strict=True):
+        recording = _record(samples, [], sample_rate, rng, telephone_prob=TELEPHONE_PROB)
+        yield "train", text, "hibari", recording
 
 
 def _synthesize_new_voice(
@@ -82,13 +122,9 @@ def _synthesize_new_voice(
 
     Every second utterance is a single word, each word in turn. The others are of two to five words.
     """
-    all_words = DIGITS + COMMANDS
     texts, utterances = [], []
     for number in range(count):
-        if number % 2:
-            words = list(rng.choice(all_words, rng.integers(2, 6)))
-        else:
-            words = [all_words[number // 2 % len(all_words)]]
+        words = _draw_words(number, rng)
         voice = str(rng.choice(pico.VOICES))
         # Synthesizers read commas as pauses.
         text = (", " if rng.random() < 0.3 else " ").join(words) + "."
@@ -99,6 +135,14 @@ def _synthesize_new_voice(
     for text, utterance, samples in zip(texts, utterances, speech, strict=True):
         recording = _record(samples, [], sample_rate, rng, in_room=False)
         yield "new_voice", text, f"pico {utterance.voice}", recording
+
+
+def _draw_words(number: int, rng: np.random.Generator) -> list[str]:
+    """Return a single word for an even number, each word in turn, and else two to five words."""
+    words = DIGITS + COMMANDS
+    if number % 2:
+        return list(rng.choice(words, rng.integers(2, 6)))
+    return [words[number // 2 % len(words)]]
 
 
 def _draw_utterance(
@@ -170,6 +214,7 @@ def _record(
     sample_rate: int,
     rng: np.random.Generator,
     in_room: bool = True,
+    telephone_prob: float = 0,
 ) -> np.ndarray:
     """Return speech between silences, reverberated at random, and noisy if there are talkers.
 
@@ -179,6 +224,7 @@ def _record(
         sample_rate: Sampling rate in Hz.
         rng: Random number generator.
         in_room: Whether there can be reverberation.
+        telephone_prob: Probability that a telephone line follows.
 
     Returns:
         int16 `(samples,)`.
@@ -195,4 +241,8 @@ def _record(
             talker_ids = rng.integers(len(talkers), size=rng.integers(3, 7))
             noise = babble([talkers[number] for number in talker_ids], len(sound), rng)
         sound = audio.mix_at_snr(sound, noise, SNR_DB)
+    if telephone_prob and rng.random() < telephone_prob:
+        level = rng.uniform(0.1, 0.9) / np.abs(sound).max()
+        codec = CODECS[rng.integers(len(CODECS))]
+        sound = audio.simulate_telephone(sound * level, sample_rate, codec)
     return audio.as_int16(sound / np.abs(sound).max() * rng.uniform(0.1, 0.9))

@@ -47,6 +47,8 @@ def is_available() -> bool:
 def synthesize(utterances: Iterable[Utterance]) -> Iterator[tuple[int, Array]]:
     """Synthesize speech.
 
+    The samples of the first utterance of a voice differ by a few units between runs.
+
     Args:
         utterances: Utterances.
 
