@@ -7,11 +7,13 @@ on 3,000 other sentences: those for validation, and training sentences that are 
 model chooses its regularization by the validation sentences, and then learns from them too. Writes
 `benchmarks/results/small_texts.json` and the learning curves, `docs/experiments/small_texts.png`.
 After an interruption, the same command continues; delete the JSON file to measure again.
+`--same-data` prints the results of the classical model without the validation sentences instead.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,11 @@ def main() -> None:
     parser.add_argument("--domains", nargs="+", default=["movies"])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seeds", type=int, default=3, help="Number of subsets of each size.")
+    parser.add_argument("--same-data", action="store_true")
     arguments = parser.parse_args()
+    if arguments.same_data:
+        print_classical(arguments)
+        return
     rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     measured = {(row["data"], row["subset"], row["sentences"]) for row in rows}
     for domain in arguments.domains:
@@ -63,6 +69,25 @@ def main() -> None:
     movies = [row for row in rows if row["data"] == arguments.domains[0]]
     picture = learning_curves.PICTURES / "small_texts.png"
     learning_curves.draw(movies, "sentences", curves, "accuracy", picture)
+
+
+def print_classical(arguments: argparse.Namespace) -> None:
+    """Print the means of the classical model that learns from the training sentences only."""
+    for domain in arguments.domains:
+        splits = load(domain)
+        for size in arguments.sizes:
+            subsets = (
+                learning_curves.subset(splits, "labels", size, seed, NUM_TEST, True)
+                for seed in range(arguments.seeds)
+            )
+            accuracy, cross_entropy = np.mean(
+                [train_classical(subset, ("train",)) for subset in subsets], axis=0
+            )
+            print(
+                f"{domain}, {size} sentences: accuracy {accuracy:.4f}, "
+                f"cross-entropy {cross_entropy:.4f}",
+                flush=True,
+            )
 
 
 def load(domain: str) -> Splits:
@@ -95,8 +120,15 @@ def compare(splits: Splits) -> dict[str, Any]:
     }
 
 
-def train_classical(splits: Splits) -> tuple[float, float]:
-    """Return the test accuracy and cross-entropy of the classical model."""
+def train_classical(
+    splits: Splits, names: Sequence[str] = ("train", "validation")
+) -> tuple[float, float]:
+    """Return the test accuracy and cross-entropy of the classical model.
+
+    Args:
+        splits: Sentences.
+        names: Splits that it learns from, after the regularization is chosen.
+    """
 
     def fit(c: float, *names: str) -> Pipeline:
         model = make_pipeline(
@@ -114,7 +146,7 @@ def train_classical(splits: Splits) -> tuple[float, float]:
         return float(log_loss(_labels(splits, name), predicted, labels=model.classes_))
 
     best = min(INVERSE_REGULARIZATION, key=lambda c: loss(fit(c, "train"), "validation"))
-    model = fit(best, "train", "validation")
+    model = fit(best, *names)
     is_correct = model.predict(splits["test"].inputs) == np.array(_labels(splits, "test"))
     return float(is_correct.mean()), loss(model, "test")
 
