@@ -121,13 +121,13 @@ def compare(splits: Splits) -> dict[str, Any]:
 
 
 def train_classical(
-    splits: Splits, names: Sequence[str] = ("train", "validation")
+    splits: Splits, final_splits: Sequence[str] = ("train", "validation")
 ) -> tuple[float, float]:
     """Return the test accuracy and cross-entropy of the classical model.
 
     Args:
         splits: Sentences.
-        names: Splits that it learns from, after the regularization is chosen.
+        final_splits: Splits that it learns from, after the regularization is chosen.
     """
 
     def fit(c: float, *names: str) -> Pipeline:
@@ -146,7 +146,7 @@ def train_classical(
         return float(log_loss(_labels(splits, name), predicted, labels=model.classes_))
 
     best = min(INVERSE_REGULARIZATION, key=lambda c: loss(fit(c, "train"), "validation"))
-    model = fit(best, *names)
+    model = fit(best, *final_splits)
     is_correct = model.predict(splits["test"].inputs) == np.array(_labels(splits, "test"))
     return float(is_correct.mean()), loss(model, "test")
 

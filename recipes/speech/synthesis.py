@@ -80,8 +80,8 @@ def synthesize_utterances(
         speech = _resample(espeak.synthesize(utterances), sample_rate)
         # The training split needs no babble, so that each utterance is used as soon as it is done.
         talkers = [] if split == "train" else list(speech)
+        telephone_prob = TELEPHONE_PROB if split == "train" else 0
         for utterance, samples in zip(utterances, talkers or speech):
-            telephone_prob = TELEPHONE_PROB if split == "train" else 0
             recording = _record(samples, talkers, sample_rate, rng, telephone_prob=telephone_prob)
             yield split, utterance.text, utterance.voice, recording
         if num_hibari:
@@ -102,7 +102,7 @@ def _synthesize_hibari(
         formant_factor = rng.uniform(0.78, 1.2)
         utterances.append(
             hibari.Utterance(
-                (", " if rng.random() < 0.3 else " ").join(words) + ".",
+                _punctuate(words, rng),
                 speed=rng.uniform(0.7, 1.4),
                 pitch_factor=formant_factor**1.5 * rng.uniform(0.75, 1.3),
                 formant_factor=formant_factor,
@@ -126,8 +126,7 @@ def _synthesize_new_voice(
     for number in range(count):
         words = _draw_words(number, rng)
         voice = str(rng.choice(pico.VOICES))
-        # Synthesizers read commas as pauses.
-        text = (", " if rng.random() < 0.3 else " ").join(words) + "."
+        text = _punctuate(words, rng)
         speed, pitch_factor = rng.uniform(0.8, 1.25), rng.uniform(0.6, 1.5)
         texts.append(" ".join(words))
         utterances.append(pico.Utterance(text, voice, speed, pitch_factor))
@@ -143,6 +142,11 @@ def _draw_words(number: int, rng: np.random.Generator) -> list[str]:
     if number % 2:
         return list(rng.choice(words, rng.integers(2, 6)))
     return [words[number // 2 % len(words)]]
+
+
+def _punctuate(words: Sequence[str], rng: np.random.Generator) -> str:
+    """Return words as a sentence, at random with commas, which synthesizers read as pauses."""
+    return (", " if rng.random() < 0.3 else " ").join(words) + "."
 
 
 def _draw_utterance(

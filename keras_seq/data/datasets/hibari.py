@@ -3,10 +3,9 @@
 The wheel is for all systems. It is not installed. The network runs in ONNX Runtime.
 """
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,12 +50,8 @@ def synthesize(utterances: Iterable[Utterance]) -> Iterator[tuple[int, Array]]:
     Raises:
         InputError: If the wheel cannot be downloaded, or ONNX Runtime is not installed.
     """
-    try:
-        importlib.import_module("onnxruntime")
-    except ImportError:
-        raise InputError(
-            "Speech synthesis requires onnxruntime: pip install 'keras-seq[data]'."
-        ) from None
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise InputError("Speech synthesis requires onnxruntime: pip install 'keras-seq[data]'.")
     files = read_from_wheel("hibari-tts", VERSION, SHA256, lambda path: path.startswith("hibari/"))
     yield from synthesizer.run(__name__, "Hibari", utterances, files)
 
@@ -83,7 +78,7 @@ def _speak(speaker: Any, dsp: Any, utterance: Utterance) -> tuple[int, Array]:
 
 if __name__ == "__main__":
     folder, rows = synthesizer.read_request()
-    sys.path.insert(0, str(Path(folder)))
+    sys.path.insert(0, folder)
     package = importlib.import_module("hibari")
     processing = importlib.import_module("hibari.dsp")
     voice = package.Hibari()
