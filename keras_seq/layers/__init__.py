@@ -23,6 +23,7 @@ from keras_seq.layers.recurrent.cell_layers import (
 from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.recurrent.time_distributed import FlattenTime, TimeDistributed
+from keras_seq.layers.text.bars import BarPositionEmbedding, EarlierBarsEmbedding
 from keras_seq.layers.text.bigram_embedding import BigramEmbedding, BigramLookup
 from keras_seq.layers.text.causal_ngrams import CausalNgramFeatures
 from keras_seq.layers.text.char_encoder import CharEncoder
@@ -49,6 +50,7 @@ __all__ = [
     "AttentionPooling",
     "BackgroundNoise",
     "BandConvolution",
+    "BarPositionEmbedding",
     "BigramEmbedding",
     "BigramLookup",
     "CausalNgramFeatures",
@@ -56,6 +58,7 @@ __all__ = [
     "CharNgramExpert",
     "Decoder",
     "DiagonalPeepholeLSTM",
+    "EarlierBarsEmbedding",
     "FlattenTime",
     "FrontEnd",
     "HashedNgramEmbedding",

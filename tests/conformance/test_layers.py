@@ -32,6 +32,7 @@ BATCH, STEPS, FEATURES, UNITS = 2, 4, 5, 3
 SEQUENCES = {"inputs": ((BATCH, STEPS, FEATURES), "float32")}
 IDS = {"inputs": ((BATCH, STEPS), "int32")}
 """Keras's check draws numbers from 0 to 2."""
+BARS = {"durations": [[0, 1, 2]], "bar_ends": [0], "bar_lengths": {1: 2}}
 
 
 class Case(NamedTuple):
@@ -334,6 +335,12 @@ CASES = {
     "OneHotTokens": Case({"vocab_size": 3}, IDS, (BATCH, STEPS, 3), trains=False),
     "LongestMatchEmbedding": Case(
         {"vocab_size": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
+    ),
+    "BarPositionEmbedding": Case(
+        {**BARS, "output_dim": 2, "max_time": 4, "num_bars": 2}, IDS, (BATCH, STEPS, 2), (3, 0)
+    ),
+    "EarlierBarsEmbedding": Case(
+        {**BARS, "output_dim": 2, "distances": [1]}, IDS, (BATCH, STEPS, 2), (1, 0)
     ),
     "ScheduledSampling": Case(
         {"rate": 0.5},

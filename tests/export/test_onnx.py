@@ -246,7 +246,15 @@ def test_a_generator(tmp_path, styles):
         parts = {"count_model": counts}
     else:
         cell, ngrams = "LSTM", layers.CausalNgramFeatures(3, 16, 2, max_style_n=3)
-        parts = {"features": [ngrams, layers.LongestMatchEmbedding(encoder.vocab_size, 2)]}
+        bars = [[0, 0, *([1] * (encoder.vocab_size - 2))]], [1], {encoder.vocab_size - 1: 2}, 2
+        parts = {
+            "features": [
+                ngrams,
+                layers.LongestMatchEmbedding(encoder.vocab_size, 2),
+                layers.BarPositionEmbedding(*bars, name="place"),
+                layers.EarlierBarsEmbedding(*bars, name="earlier"),
+            ]
+        }
     stack = layers.RNNStack(cell, 4, return_state=True)
     model = SequenceGenerator(encoder, styles=styles, stack=stack, **parts)
     randomized(model)
@@ -256,7 +264,11 @@ def test_a_generator(tmp_path, styles):
     init, step = (
         onnxruntime.InferenceSession(tmp_path / f"it/{name}.onnx") for name in ("init", "step")
     )
-    names = {"history_window", "style", "history", "position"} if styles else {"contexts"}
+    names = {"contexts"}
+    if styles is not None:
+        histories = {"history", "position"}
+        names = {"history_window", "style"} | histories
+        names |= {f"{layer}_{name}" for layer in ("place", "earlier") for name in histories}
     names |= {"layer_0_h", "layer_0_c", "token"}
     assert {value.name for value in step.get_inputs()} == names
     tokens = json.loads((tmp_path / "it/metadata.json").read_text())["tokens"]

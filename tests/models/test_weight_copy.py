@@ -49,6 +49,7 @@ def generator(characters, styles, cell="GRU"):
         features=[
             layers.CausalNgramFeatures(2, num_buckets=8, output_dim=2, max_style_n=1),
             layers.LongestMatchEmbedding(encoder.vocab_size, 2),
+            layers.EarlierBarsEmbedding([[1] * encoder.vocab_size], [], {1: 2}, 2, [1, 2]),
         ],
     )
 
@@ -181,6 +182,7 @@ def test_a_language_model_copies_hashed_weights_only_if_ids_are_kept():
         report = copy_weights(target, source)
         assert report.names["tokens"] == (5, 6)
         assert report.names["matches"] == (15, 18)
+        assert report.names["earlier bars"] == (10, 12)
         for tables, kept in zip((plain, styled), keeps, strict=True):
             assert np.array_equal(tables(target), tables(source)) == kept
         assert report.new == 2 - sum(keeps)

@@ -362,11 +362,19 @@ def folder_of_tunes(folder, count=24):
     return folder
 
 
+def test_arguments_of_bar_layers():
+    tokens = ["", "M:6/8", "K:C_major", "|", ":|", "|:", "7:1/2", "r:1/3~", "M:1/4"]
+    durations, bar_ends, bar_lengths = model.bar_arguments(tokens)
+    assert durations == [[0, 0, 0, 0, 0, 0, 24, 16, 0]]
+    assert (bar_ends, bar_lengths) == ([3, 4], {1: 144, 8: 48})
+    durations, _, _ = model.bar_arguments(["", "S7:1", "T-5:3/2", "B0:1/2"])
+    assert durations == [[0, 48, 0, 0], [0] * 4, [0, 0, 72, 0], [0, 0, 0, 24]]
+
+
 SMALL = ["--units", "16", "--num-layers", "1", "--steps", "2", "--dropout", "0"]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 4, "NUM_WRITTEN": 1, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
@@ -411,7 +419,6 @@ def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 3, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+from keras import ops
 
 from keras_seq._internal.types import Tensor
 
@@ -64,3 +65,41 @@ class IncrementalLayer(keras.layers.Layer):
             Vectors `(batch, features)`, and the new state.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step().")
+
+
+class HistoryLayer(IncrementalLayer):
+    """Base class of features that read all tokens so far at each step of a generation.
+
+    A subclass defines `call` and `embed_position`.
+    """
+
+    state_names = ("history", "position")
+    history_names = ("history",)
+
+    def embed_position(self, ids: Tensor, position: Tensor) -> Tensor:
+        """Return the vectors of one time step, `(batch, output_dim)`.
+
+        Args:
+            ids: Ids `(batch, timesteps)`. Those after the time step are not read.
+            position: Index of the time step in each sequence, `(batch,)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no embed_position().")
+
+    def initial_state(
+        self, ids: Tensor, lengths: Tensor, max_length: int | Tensor
+    ) -> dict[str, Tensor]:
+        """Return the state: ids with room for `max_length` more, and the position of the last."""
+        history = ops.pad(ops.cast(ids, "int32"), [[0, 0], [0, max_length]])
+        return {"history": history, "position": ops.cast(lengths, "int32") - 1}
+
+    def step(
+        self, ids: Tensor, state: dict[str, Tensor], style: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the vectors of one time step, and the state after it."""
+        history, position = state["history"], state["position"]
+        is_current = ops.arange(ops.shape(history)[1]) == position[:, None]
+        history = ops.where(is_current, ops.cast(ids, "int32")[:, None], history)
+        return self.embed_position(history, position), {
+            "history": history,
+            "position": position + 1,
+        }

@@ -11,14 +11,14 @@ from keras import ops
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.named_weights import AxisNames, NamedWeight
-from keras_seq.layers.text.incremental import IncrementalLayer
+from keras_seq.layers.text.incremental import HistoryLayer
 
 MATCH_LENGTHS = (2, 4, 8)
 """Minimum length of a match for each table of vectors, in tokens."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class LongestMatchEmbedding(IncrementalLayer):
+class LongestMatchEmbedding(HistoryLayer):
     """Match model: embedding of the token after the longest earlier match (Mahoney 2005).
 
     At each time step the layer finds the longest earlier match of the last tokens, and embeds the
@@ -51,9 +51,6 @@ class LongestMatchEmbedding(IncrementalLayer):
         InputError: If an argument is not positive.
     """
 
-    state_names = ("history", "position")
-    history_names = ("history",)
-
     def __init__(self, vocab_size: PositiveInt, output_dim: PositiveInt, **kwargs: Any) -> None:
         check_arguments(LongestMatchEmbedding, locals())
         super().__init__(**kwargs)
@@ -78,32 +75,7 @@ class LongestMatchEmbedding(IncrementalLayer):
             length = length + ops.cast(is_match, "int32")
         return self._embed(ids, length, timesteps)
 
-    def initial_state(
-        self, ids: Tensor, lengths: Tensor, max_length: int | Tensor
-    ) -> dict[str, Tensor]:
-        """Return the state: ids with room for `max_length` more, and the position of the last."""
-        history = ops.pad(ops.cast(ids, "int32"), [[0, 0], [0, max_length]])
-        return {"history": history, "position": ops.cast(lengths, "int32") - 1}
-
-    def step(
-        self, ids: Tensor, state: dict[str, Tensor], style: Tensor | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the vectors of one time step, and the state after it."""
-        history, position = state["history"], state["position"]
-        is_current = ops.arange(ops.shape(history)[1]) == position[:, None]
-        history = ops.where(is_current, ops.cast(ids, "int32")[:, None], history)
-        return self.embed_position(history, position), {
-            "history": history,
-            "position": position + 1,
-        }
-
     def embed_position(self, ids: Tensor, position: Tensor) -> Tensor:
-        """Return the vectors of one time step, `(batch, output_dim)`.
-
-        Args:
-            ids: Ids `(batch, timesteps)`. Those after the time step are not read.
-            position: Index of the time step in each sequence, `(batch,)`.
-        """
         ids, position = (ops.cast(ops.convert_to_tensor(a), "int32") for a in (ids, position))
         timesteps = ops.shape(ids)[1]
         t, length = ops.arange(timesteps), ops.zeros_like(ids)
