@@ -22,17 +22,16 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
-# The same examples in every run and on every machine. .ci/run chooses the profile "thorough".
-for profile, max_examples in {"quick": 25, "thorough": 100}.items():
-    hypothesis.settings.register_profile(
-        profile,
-        max_examples=max_examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=[hypothesis.HealthCheck.too_slow],
-    )
-hypothesis.settings.load_profile("quick")
+# The same examples in every run and on every machine.
+hypothesis.settings.register_profile(
+    "repeatable",
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_make_parametrize_id(val, argname):
@@ -139,7 +138,7 @@ def eagerly():
 
 @pytest.fixture(params=["eagerly", pytest.param("compiled", marks=pytest.mark.slow)])
 def either_way(request):
-    """Run a test of a whole recipe eagerly, and compiled as users do."""
+    """Run a quick test eagerly, and as a slow test compiled, as users do."""
     keras = importlib.import_module("keras")
     if request.param == "eagerly":
         request.getfixturevalue("eagerly")

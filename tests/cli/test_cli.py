@@ -84,7 +84,6 @@ def test_train_evaluate_predict(workplace, digits, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     workplace, digits, monkeypatch, capsys
 ):
@@ -127,7 +126,6 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0
     config = workplace / "mine/config.py"
@@ -150,7 +148,6 @@ def test_the_default_folder_of_a_copy_and_the_installation_of_completion(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "chosen") == 0
     small = f'Config(data="{digits}", num_layers=1, units=4, steps=1)'

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from derivatives import by_differences, of_gradients
-from helpers import BACKEND, normal, slow_but, to_numpy
+from helpers import BACKEND, normal, to_numpy
 from keras import ops
 
 from keras_seq import layers
@@ -27,14 +27,11 @@ def data(rows=32, timesteps=6, padded=2):
     return x, y
 
 
-def model_of(crf, functional=False):
+def model_of(crf):
     embedding = keras.layers.Embedding(6, 8, mask_zero=True)
     recurrent = keras.layers.Bidirectional(layers.LSTM(8, return_sequences=True))
-    if functional:
-        inputs = keras.Input((None,))
-        model = keras.Model(inputs, crf(recurrent(embedding(inputs))))
-    else:
-        model = keras.Sequential([embedding, recurrent, crf])
+    inputs = keras.Input((None,))
+    model = keras.Model(inputs, crf(recurrent(embedding(inputs))))
     model.compile(
         keras.optimizers.Adam(0.05), loss=crf.loss, metrics=[crf.accuracy], jit_compile="auto"
     )
@@ -42,11 +39,10 @@ def model_of(crf, functional=False):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("functional", slow_but([True], [False, True]))
-def test_fit(functional):
+def test_fit():
     keras.utils.set_random_seed(0)
     crf = layers.CRF(5, tags=TAGS)
-    model = model_of(crf, functional)
+    model = model_of(crf)
     x, y = data()
     history = model.fit(x, y, epochs=30, batch_size=16, verbose=0).history
     assert history["loss"][-1] < 0.1 * history["loss"][0]
@@ -58,7 +54,7 @@ def test_fit(functional):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way", "two_cores")
+@pytest.mark.usefixtures("two_cores")
 def test_padding_has_no_influence():
     crf = layers.CRF(5)
     model = model_of(crf)
@@ -131,7 +127,6 @@ def test_without_transitions_equals_a_softmax():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_training_of_a_loaded_model(tmp_path):
     """Its loss and metric belong to the loaded layer."""
     crf = layers.CRF(5, tags=TAGS, scheme="IOB2", kernel_regularizer="l2")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
-from helpers import BACKEND, ELSEWHERE, eagerly, run_script, slow_but, to_numpy
+from helpers import BACKEND, eagerly, run_script, slow_but, to_numpy
 
 from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
@@ -256,8 +256,7 @@ def test_exported_steps_equal_a_greedy_translation(eagerly, options):
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@ELSEWHERE
-def test_savedmodel_translates_strings_without_this_package(tmp_path, elsewhere):
+def test_savedmodel_translates_strings_without_this_package(tmp_path):
     pytest.importorskip("sentencepiece")
     keras.utils.set_random_seed(0)
     source = TextEncoder.from_examples(TEXTS[:2] * 9, "wordpiece", True, max_size=30, end=True)
@@ -271,9 +270,9 @@ def test_savedmodel_translates_strings_without_this_package(tmp_path, elsewhere)
     )
     model.set_weights([3 * w for w in model.get_weights()])
     # By default the export is verified on several examples, which is slow.
-    report = export.savedmodel(model, tmp_path / "saved", None if elsewhere else [["▁a"]])
+    report = export.savedmodel(model, tmp_path / "saved", [["▁a"]])
     assert report["endpoints"] == ["greedy", "translate"] and report["max_abs_error"] < 1e-4
-    out = run_script(LOAD, tmp_path / "saved", *TEXTS, elsewhere=elsewhere)
+    out = run_script(LOAD, tmp_path / "saved", *TEXTS, elsewhere=True)
     actual = [line.rsplit("|", 1) for line in out.splitlines()]
     with eagerly():
         beam, greedy = (model.translate_n_best(TEXTS, beam_width=width) for width in (5, 1))

@@ -112,7 +112,6 @@ def test_generation_step_by_step_equals_the_whole_sequence(cell, temperature):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_beam_search_finds_more_likely_sequences():
     model = generator(**with_features())
     prompts, styles = [list("he"), [], list("slow")], [0, 1, "down"]

@@ -260,10 +260,7 @@ for tokens, tags, p in zip(*(out[name].numpy() for name in ("tokens", "tags", "p
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize(
-    "name",
-    slow_but(["characters and bigrams"], QUICK),
-)
+@pytest.mark.parametrize("name", ["characters and bigrams", "templates"])
 def test_savedmodel_tags_strings_without_this_package(tmp_path, name):
     tagger = trained(name)
     report = export.savedmodel(tagger, str(tmp_path / "saved"))

@@ -163,7 +163,6 @@ def test_bad_arguments():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_an_application_of_keras(tmp_path):
     keras.utils.set_random_seed(0)  # some seeds leave all units at zero, where no gradient flows
     random = np.random.default_rng(0)

@@ -164,7 +164,6 @@ def test_splice_junctions_in_the_format_of_the_package(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_end_to_end(workplace, capsys):
     table(workplace / "mine.csv")
     assert cli.main(["train", "dna", "--data", "mine.csv", *SMALL]) == 0, capsys.readouterr()

@@ -84,7 +84,6 @@ def test_word_tokenizer(mine):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_subwords_end_to_end(mine, capsys):
     arguments = ["--data", "mine.txt", "--tokenizer", "wordpiece", "--vocab-size", "30", *SMALL]
     assert cli.main(["train", "language_model", *arguments]) == 0
@@ -100,7 +99,6 @@ def test_subwords_end_to_end(mine, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_text_end_to_end(mine, capsys):
     assert cli.main(["train", "language_model", "--data", "mine.txt", *SMALL]) == 0
     metrics = json.loads((mine / "runs/language_model/default/metrics.json").read_text())

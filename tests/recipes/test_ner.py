@@ -59,7 +59,6 @@ def test_each_tag_scheme(workplace, scheme):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_a_conll_file_end_to_end(workplace, capsys):
     (workplace / "mine.conll").write_text(conll("IOB1"))
     columns = ("--token-column", -1, "--tag-column", 0)
@@ -80,7 +79,6 @@ def test_a_conll_file_end_to_end(workplace, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_json_lines_and_a_folder_with_its_own_split(workplace):
     rows = [
         {"text": "Ada met Rome.", "spans": [{"start": 0, "end": 3, "label": "PER"}]},

@@ -55,7 +55,6 @@ def test_tables_are_read(workplace, suffix):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_table_end_to_end(workplace, capsys):
     file, _ = table(workplace, ".csv")
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -209,7 +209,6 @@ def test_recordings_are_mixed_down_and_resampled(workplace):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_recordings_end_to_end(workplace, capsys):
     folder = folder_of_recordings(workplace / "mine")
     options = ["--data", folder, "--sample-rate", RATE, "--no-bidirectional", *SMALL]

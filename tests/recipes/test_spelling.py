@@ -49,7 +49,6 @@ def lexicon(separator=" "):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAM_WIDTHS", (1, 5))
     # An untrained model may never produce the end token, so the length is limited.

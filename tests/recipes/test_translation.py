@@ -163,7 +163,6 @@ def test_file_formats(workplace, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAM_WIDTHS", (1, 5))
     # An untrained model may never produce the end token, so the length is limited.

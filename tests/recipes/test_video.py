@@ -157,7 +157,6 @@ def test_frames_of_a_video(workplace):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_own_videos_end_to_end(workplace, capsys):
     folder_of_videos(workplace / "mine")
     assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 0

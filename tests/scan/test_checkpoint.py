@@ -106,7 +106,6 @@ def test_second_derivatives_equal_those_without():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_way")
 def test_fit_learns_the_same():
     def trained(checkpoint):
         keras.utils.set_random_seed(0)
