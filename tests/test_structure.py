@@ -5,6 +5,7 @@ are listed with their reason.
 """
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +77,12 @@ MODULES = {
     for folder in FOLDERS
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
-TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
+
+
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Return the syntax tree of each module."""
+    return {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
 
 
 def imports(module: str, is_package: bool, tree: ast.AST, modules: set[str]) -> Iterator[Import]:
@@ -103,11 +109,14 @@ def imports(module: str, is_package: bool, tree: ast.AST, modules: set[str]) -> 
                 yield Import(module, name, id(node) in typed)
 
 
-ALL_IMPORTS = [
-    import_
-    for module, tree in TREES.items()
-    for import_ in imports(module, MODULES[module].name == "__init__.py", tree, set(MODULES))
-]
+@functools.cache
+def all_imports() -> list[Import]:
+    """Return the imports of all modules."""
+    return [
+        import_
+        for module, tree in trees().items()
+        for import_ in imports(module, MODULES[module].name == "__init__.py", tree, set(MODULES))
+    ]
 
 
 def package_of(module: str) -> str:
@@ -183,7 +192,7 @@ def check(broken: set, temporary: set, rule: str) -> None:
 def test_packages_import_in_one_direction():
     broken = {
         (source, target)
-        for source, target, _ in ALL_IMPORTS
+        for source, target, _ in all_imports()
         if is_forbidden(package_of(source), package_of(target))
     }
     check(broken, TEMPORARY_IMPORTS, "forbidden imports")
@@ -191,7 +200,7 @@ def test_packages_import_in_one_direction():
 
 def test_no_modules_import_each_other():
     edges: dict[str, set[str]] = {module: set() for module in MODULES}
-    for source, target, only_for_types in ALL_IMPORTS:
+    for source, target, only_for_types in all_imports():
         if not only_for_types:
             edges[source].add(target)
     assert not circles(edges)
@@ -210,7 +219,7 @@ def test_files_are_short():
 def test_functions_have_few_arguments():
     broken = {
         path
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         if not module.startswith("benchmarks")
         for path, function, is_method in functions(tree, module)
         if is_public(path.removeprefix(module)[1:])

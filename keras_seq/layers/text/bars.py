@@ -41,7 +41,7 @@ class BarLayer(HistoryLayer):
 
     Raises:
         InputError: If a duration is negative or not an integer, if the voices have different
-            numbers of tokens, or if an id is not in the vocabulary.
+            numbers of tokens, if an id is not in the vocabulary, or if a bar has no length.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class BarLayer(HistoryLayer):
         for token in (*bar_ends, *lengths):
             if not 0 <= token < self.vocab_size:
                 raise InputError(f"The vocabulary has {self.vocab_size} ids, got the id {token}.")
+        if min(lengths.values(), default=1) < 1:
+            raise InputError(f"bar_lengths must be at least 1, got {[*lengths.values()]}.")
         self.durations = table.astype("int32").T
         self.is_bar_end = np.isin(np.arange(self.vocab_size), [*bar_ends])
         self.bar_lengths = np.zeros(self.vocab_size, "int32")

@@ -114,6 +114,7 @@ def test_saving(tmp_path, make):
         ({"durations": [[0, -1]]}, r"must be integers of at least 0, got \[\[0, -1\]\]"),
         ({"bar_ends": [2]}, "The vocabulary has 2 ids, got the id 2"),
         ({"bar_lengths": {2: 4}}, "The vocabulary has 2 ids, got the id 2"),
+        ({"bar_lengths": {1: 0}}, r"bar_lengths must be at least 1, got \[0\]"),
         ({"output_dim": 0}, "`output_dim` must be an integer of at least 1, got 0"),
         ({"distances": [1, 0]}, r"distances must be numbers of at least 1, got \[1, 0\]"),
         ({"distances": []}, r"distances must be numbers of at least 1, got \[\]"),
