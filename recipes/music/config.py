@@ -18,9 +18,9 @@ class Config(config.Config):
     """Hidden units per layer."""
     num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of recurrent layers."""
-    dropout: config.Probability = config.tunable(0.4, low=0.1, high=0.6)
+    dropout: config.Probability = config.tunable(0.5, low=0.1, high=0.7)
     """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
-    ngram_dropout: config.Probability = config.tunable(0.6, low=0.2, high=0.8)
+    ngram_dropout: config.Probability = config.tunable(0.75, low=0.2, high=0.9)
     """Fraction of the time steps at which the n-grams of one length are dropped, 0 to 1."""
     weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
@@ -36,5 +36,4 @@ class Config(config.Config):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=448, dropout=0.5, ngram_dropout=0.7, steps=3_600),
 }
