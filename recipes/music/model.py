@@ -73,7 +73,7 @@ def build(
 
 
 def bar_arguments(tokens: Sequence[str]) -> tuple[list[list[int]], list[int], dict[int, int]]:
-    """Return durations, ends of bars and lengths of bars, as in `BarLayer`.
+    """Return durations, ends of bars and lengths of bars, as in `BarPositionEmbedding`.
 
     Args:
         tokens: Tokens in the order of their ids.

@@ -32,16 +32,13 @@ class BarLayer(HistoryLayer):
     """Base class of features that depend on the durations of tokens.
 
     Args:
-        durations: Duration of each token by voice, `(voices, vocab_size)`, as an integer in any
-            unit. A token of no voice, such as a bar line, has the duration 0.
-        bar_ends: Ids of the tokens that end a bar.
-        bar_lengths: Mapping from the ids of tokens that announce a meter to the length of its bars,
-            in the unit of `durations`.
+        durations: As in `BarPositionEmbedding`.
+        bar_ends: As in `BarPositionEmbedding`.
+        bar_lengths: As in `BarPositionEmbedding`.
         output_dim: Width of the vectors.
 
     Raises:
-        InputError: If a duration is negative or not an integer, if the voices have different
-            numbers of tokens, if an id is not in the vocabulary, or if a bar has no length.
+        InputError: As `BarPositionEmbedding`.
     """
 
     def __init__(
@@ -147,9 +144,11 @@ class BarPositionEmbedding(BarLayer):
     (1, 8, 3)
 
     Args:
-        durations: As in `BarLayer`.
-        bar_ends: As in `BarLayer`.
-        bar_lengths: As in `BarLayer`.
+        durations: Duration of each token by voice, `(voices, vocab_size)`, as an integer in any
+            unit. A token of no voice, such as a bar line, has the duration 0.
+        bar_ends: Ids of the tokens that end a bar.
+        bar_lengths: Mapping from the ids of tokens that announce a meter to the length of its bars,
+            in the unit of `durations`.
         output_dim: Width of the vectors.
         max_time: Largest time that has a vector of its own, in the unit of `durations`.
         num_bars: Number of bars after which their vectors are used again.
@@ -164,7 +163,9 @@ class BarPositionEmbedding(BarLayer):
     Weights: `elapsed` and `remaining` with one row per time, and `bars` with one per bar.
 
     Raises:
-        InputError: As `BarLayer`, or if an argument is not positive.
+        InputError: If a duration is negative or not an integer, if the voices have different
+            numbers of tokens, if an id is not in the vocabulary, or if another number is not
+            positive.
     """
 
     def __init__(
@@ -224,9 +225,9 @@ class EarlierBarsEmbedding(BarLayer):
     [False, False, False, True, True, True]
 
     Args:
-        durations: As in `BarLayer`.
-        bar_ends: As in `BarLayer`.
-        bar_lengths: As in `BarLayer`.
+        durations: As in `BarPositionEmbedding`.
+        bar_ends: As in `BarPositionEmbedding`.
+        bar_lengths: As in `BarPositionEmbedding`.
         output_dim: Width of the vectors of one distance.
         distances: Numbers of bars to look back.
 
@@ -241,7 +242,7 @@ class EarlierBarsEmbedding(BarLayer):
     Weights: `table` `(len(distances) * vocab_size, output_dim)`.
 
     Raises:
-        InputError: As `BarLayer`, or if a distance is not positive.
+        InputError: As `BarPositionEmbedding`, or if a distance is not positive.
     """
 
     def __init__(
