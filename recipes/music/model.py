@@ -16,7 +16,7 @@ EMBEDDING_DIM, STYLE_DIM, MATCH_DIM, BAR_DIM = 128, 16, 32, 32
 """Sizes of the embeddings of an event, of a style, of the event after the longest match, and of
 bars."""
 TICKS = 48
-"""Units of time per quarter. Lengths that are no multiple of one are rounded."""
+"""Units of time per quarter. Lengths are rounded to them."""
 MIN_COUNT = 2
 """Minimum number of training occurrences of an event in the vocabulary."""
 MAX_LENGTH = 384

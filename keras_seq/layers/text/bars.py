@@ -79,6 +79,12 @@ class BarLayer(HistoryLayer):
         return self._embed(ids, ops.broadcast_to(steps, ops.shape(ids)))
 
     def embed_position(self, ids: Tensor, position: Tensor) -> Tensor:
+        """Return the vectors of one time step, `(batch, output_dim)`.
+
+        Args:
+            ids: Ids `(batch, timesteps)`. Those after the time step are not read.
+            position: Index of the time step in each sequence, `(batch,)`.
+        """
         ids, position = (ops.cast(ops.convert_to_tensor(a), "int32") for a in (ids, position))
         return self._embed(ids, position[:, None])[:, 0]
 

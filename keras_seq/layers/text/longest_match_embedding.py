@@ -76,6 +76,12 @@ class LongestMatchEmbedding(HistoryLayer):
         return self._embed(ids, length, timesteps)
 
     def embed_position(self, ids: Tensor, position: Tensor) -> Tensor:
+        """Return the vectors of one time step, `(batch, output_dim)`.
+
+        Args:
+            ids: Ids `(batch, timesteps)`. Those after the time step are not read.
+            position: Index of the time step in each sequence, `(batch,)`.
+        """
         ids, position = (ops.cast(ops.convert_to_tensor(a), "int32") for a in (ids, position))
         timesteps = ops.shape(ids)[1]
         t, length = ops.arange(timesteps), ops.zeros_like(ids)
