@@ -1,6 +1,7 @@
 """Measures of a set of tunes, and a classifier of their styles."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import mean, median
 from typing import Any
@@ -13,6 +14,8 @@ from .abc_reader import AbcReader
 OverlapFinder = Callable[[Sequence[str]], int]
 """Function from the events of a tune to the length of the longest n-gram in a training tune."""
 
+MANY_REPEATS = 5
+"""Number of equal bars in a row from which on a tune counts as stuck."""
 LONG_COPY = 16
 """Longest n-gram, in events, that a tune may share with a training tune without being a copy."""
 
@@ -33,12 +36,14 @@ def measure_tunes(
         - `in_key`: fraction of notes in the scale.
         - `range`: median over voices of the range in semitones.
         - `repeated_bars`: fraction of bars that occurred before in the tune.
+        - `stuck`: fraction of tunes with `MANY_REPEATS` equal bars in a row, or more.
         - `events`: median number of notes and rests of a tune.
         - `copied`: median length of the longest n-gram of events that is in a training tune too.
         - `copies`: fraction of tunes that share more than `LONG_COPY` events with a training tune.
         - For tunes with four voices also those of `chorales.measure_chorales`.
     """
-    parsed, full, in_key, repeated, ranges, num_events, copied = [], [], [], [], [], [], []
+    parsed, full, in_key, repeated, runs = [], [], [], [], []
+    ranges, num_events, copied = [], [], []
     for tokens in tune_list:
         head = tunes.parse_head(tokens)
         scale = tunes.scale_semitones(head.mode)
@@ -52,6 +57,7 @@ def measure_tunes(
             ranges.append(max(pitches, default=0) - min(pitches, default=0))
         bars = tunes.split_bars(tokens)
         repeated += [bar in bars[:number] for number, bar in enumerate(bars)]
+        runs.append(max((len([*same]) for _, same in itertools.groupby(bars)), default=0))
         events = list(filter(tunes.is_event, tokens))
         num_events.append(len(events))
         copied.append(find_overlap(events))
@@ -61,6 +67,7 @@ def measure_tunes(
         "in_key": mean(in_key or [0]),
         "range": median(ranges),
         "repeated_bars": mean(repeated or [0]),
+        "stuck": mean([length >= MANY_REPEATS for length in runs] or [0]),
         "events": median(num_events),
         "copied": median(copied),
         "copies": mean([length > LONG_COPY for length in copied] or [0]),

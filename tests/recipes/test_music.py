@@ -226,10 +226,16 @@ def test_measures_of_one_voice():
         "in_key": 13 / 14,
         "range": 12,
         "repeated_bars": 0.5,
+        "stuck": 0,
         "events": 14,
         "copied": 8,
         "copies": 0,
     }
+
+
+def test_share_of_tunes_that_are_stuck():
+    tune_list = [["M:1/4", "K:C_major", *["0:1", "|"] * number] for number in (4, 5)]
+    assert measures.measure_tunes(tune_list, measures.make_overlap_finder([]))["stuck"] == 0.5
 
 
 def test_share_of_tunes_with_long_copies():
