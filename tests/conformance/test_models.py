@@ -55,8 +55,11 @@ def make(name, full=False):
     keras.utils.set_random_seed(0)
     model = case.full() if full else case.plain()
     model.compile(keras.optimizers.Adam(case.learning_rate))
-    targets = case.full_targets if full and case.full_targets is not None else case.targets
-    return model, targets
+    return model, raw_targets(case, full)
+
+
+def raw_targets(case, full):
+    return case.full_targets if full and case.full_targets is not None else case.targets
 
 
 @functools.cache
@@ -131,8 +134,7 @@ def compare_with_loaded(case, model, loaded, kind):
     assert_close(case.scores(loaded, case.examples), case.scores(model, case.examples))
     # Loss and optimizer were saved too.
     assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) > 0
-    has_targets_of_its_own = kind == "full" and case.full_targets is not None
-    targets = case.full_targets if has_targets_of_its_own else case.targets
+    targets = raw_targets(case, kind == "full")
     before = model.evaluate(case.examples, targets, verbose=0, return_dict=True)["loss"]
     after = loaded.evaluate(case.examples, targets, verbose=0, return_dict=True)["loss"]
     assert after == pytest.approx(before, 1e-4)

@@ -1,10 +1,10 @@
-"""Features of tokens with durations, such as music: the place in the bar, and earlier bars."""
+"""Features of tokens with durations, such as music: the position in the bar, and earlier bars."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,17 +15,6 @@ from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.text.incremental import HistoryLayer
-
-
-class BarTimes(NamedTuple):
-    """Times after each of some time steps `(batch, steps)`, int32."""
-
-    elapsed: Tensor
-    """Time since the last end of a bar, or since the beginning."""
-    bar_length: Tensor
-    """Length of a bar, 0 where it is unknown."""
-    num_bars: Tensor
-    """Number of ends of bars so far."""
 
 
 class BarLayer(HistoryLayer):
@@ -102,16 +91,10 @@ class BarLayer(HistoryLayer):
         durations = ops.take(self.durations, ids, axis=0)
         return ops.cast(ops.cumsum(durations, axis=1), "int32")
 
-    def _bar_times(self, ids: Tensor, steps: Tensor) -> BarTimes:
-        """Return the times after some time steps. Of several voices, the earliest one counts."""
-        times = ops.min(self._total_times(ids), axis=-1)
-        is_end = ops.take(self.is_bar_end, ids)
-        num_bars = ops.cast(ops.cumsum(ops.cast(is_end, "int32"), axis=1), "int32")
-        last_end = _find_last(is_end[:, None], steps)
-        elapsed = ops.take_along_axis(times, steps, axis=1) - _take_found(times, last_end)
+    def _bar_length(self, ids: Tensor, steps: Tensor) -> Tensor:
+        """Return the length of a bar at some time steps `(batch, steps)`, 0 if it is unknown."""
         lengths = ops.take(self.bar_lengths, ids)
-        length = _take_found(lengths, _find_last((lengths > 0)[:, None], steps))
-        return BarTimes(elapsed, length, ops.take_along_axis(num_bars, steps, axis=1))
+        return _take_or_zero(lengths, _find_last((lengths > 0)[:, None], steps))
 
     def _add_table(self, name: str, num_rows: int) -> Tensor:
         return self.add_weight(
@@ -138,9 +121,8 @@ class BarLayer(HistoryLayer):
 class BarPositionEmbedding(BarLayer):
     """Embedding of the position in the bar of music, and of the number of the bar.
 
-    The vector of a time step is the sum of three learned vectors: of the time since the last end of
-    a bar, of the time that is left until the bar is full, and of the number of the bar modulo
-    `num_bars`. Of several voices, the time of the one that ends first counts.
+    Three learned vectors are added: for the elapsed time of the bar, for its remaining time, and
+    for its number modulo `num_bars`. With several voices, the one that ends first gives the time.
 
     >>> import numpy as np
     >>> from keras_seq.layers import BarPositionEmbedding
@@ -196,13 +178,19 @@ class BarPositionEmbedding(BarLayer):
         self.bars = self._add_table("bars", self.num_bars + 1)
 
     def _embed(self, ids: Tensor, steps: Tensor) -> Tensor:
-        times = self._bar_times(ids, steps)
-        remaining = ops.clip(times.bar_length - times.elapsed, -1, self.max_time) + 2
-        bars = (times.num_bars - 1) % self.num_bars + 1
+        times = ops.min(self._total_times(ids), axis=-1)
+        is_end = ops.take(self.is_bar_end, ids)
+        start = _take_or_zero(times, _find_last(is_end[:, None], steps))
+        elapsed = ops.take_along_axis(times, steps, axis=1) - start
+        bar_length = self._bar_length(ids, steps)
+        remaining = ops.clip(bar_length - elapsed, -1, self.max_time) + 2
+        num_bars = ops.cast(ops.cumsum(ops.cast(is_end, "int32"), axis=1), "int32")
+        num_bars = ops.take_along_axis(num_bars, steps, axis=1)
+        bars = (num_bars - 1) % self.num_bars + 1
         rows = (
-            (self.elapsed, ops.minimum(times.elapsed, self.max_time)),
-            (self.remaining, ops.where(times.bar_length > 0, remaining, 0)),
-            (self.bars, ops.where(times.num_bars > 0, bars, 0)),
+            (self.elapsed, ops.minimum(elapsed, self.max_time)),
+            (self.remaining, ops.where(bar_length > 0, remaining, 0)),
+            (self.bars, ops.where(num_bars > 0, bars, 0)),
         )
         return sum(ops.take(table, row, axis=0) for table, row in rows)
 
@@ -269,7 +257,7 @@ class EarlierBarsEmbedding(BarLayer):
         self.table = self._add_table("table", len(self.distances) * self.vocab_size)
 
     def _embed(self, ids: Tensor, steps: Tensor) -> Tensor:
-        bar_length = self._bar_times(ids, steps).bar_length
+        bar_length = self._bar_length(ids, steps)
         # The sum over voices tells apart the tokens that begin together.
         times = ops.sum(self._total_times(ids), axis=-1)
         # The time is the same before and after the end of a bar.
@@ -317,7 +305,7 @@ def _find_last(is_set: Tensor, steps: Tensor) -> Tensor:
     return ops.cast(last, "int32")
 
 
-def _take_found(values: Tensor, places: Tensor) -> Tensor:
+def _take_or_zero(values: Tensor, places: Tensor) -> Tensor:
     """Return the values `(batch, timesteps)` at places `(batch, steps)`, 0 for negative ones."""
     taken = ops.take_along_axis(values, ops.maximum(places, 0), axis=1)
     return ops.where(places >= 0, taken, 0)

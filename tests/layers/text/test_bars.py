@@ -56,8 +56,8 @@ def expected_earlier(sequence, num_voices, table):
         parts = []
         for number, distance in enumerate(DISTANCES):
             wanted = (total - num_voices * distance * length, duration == 0)
-            found = [i for i in range(t) if length and states[i] == wanted]
-            row = number * VOCAB_SIZE + sequence[found[-1] + 1] if found else None
+            matches = [i for i in range(t) if length and states[i] == wanted]
+            row = number * VOCAB_SIZE + sequence[matches[-1] + 1] if matches else None
             parts.append(np.zeros(3) if row is None else table[row])
         vectors.append(np.concatenate(parts))
     return vectors
@@ -91,8 +91,8 @@ def test_equals_the_loop(num_voices):
 def test_a_variation_does_not_end_the_repetition():
     tune = [2, 5, 5, 6, 3, 6, 6]  # one long note instead of two short ones, then the same
     layer = earlier_layer(1)
-    found = to_numpy(layer(np.array([tune])))[0, :, :3].any(axis=-1)
-    assert found.tolist() == [False] * 4 + [True, True, True]
+    has_vector = to_numpy(layer(np.array([tune])))[0, :, :3].any(axis=-1)
+    assert has_vector.tolist() == [False] * 4 + [True, True, True]
 
 
 @pytest.mark.parametrize("make", [position_layer, earlier_layer])
