@@ -30,6 +30,7 @@ from keras_seq_recipes.music import (
     tunes,
 )
 
+from benchmarks import tunes as tunes_benchmark
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.train import registry
@@ -414,6 +415,13 @@ def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
         ".mid",
         ".png",
         ".wav",
+    ]
+    monkeypatch.setattr(tunes_benchmark, "MAX_LENGTH", 12)
+    tunes_benchmark.main([run, "--tunes", "1"])
+    rows = capsys.readouterr().out.splitlines()[-4:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| real",
+        *(f"| temperature {temperature}" for temperature in tunes_benchmark.TEMPERATURES),
     ]
     assert cli.main(["predict", run, "7"]) == 2
     assert "There is no style 7. Styles: 0 down, 1 up" in capsys.readouterr().err
