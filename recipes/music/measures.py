@@ -15,7 +15,8 @@ OverlapFinder = Callable[[Sequence[str]], int]
 """Function from the events of a tune to the length of the longest n-gram in a training tune."""
 
 MANY_REPEATS = 5
-"""Number of equal bars in a row from which on a tune counts as stuck."""
+"""Number of equal bars in a row from which on a tune counts as stuck. No tune of the training data
+has as many."""
 LONG_COPY = 16
 """Longest n-gram, in events, that a tune may share with a training tune without being a copy."""
 
@@ -42,7 +43,7 @@ def measure_tunes(
         - `copies`: fraction of tunes that share more than `LONG_COPY` events with a training tune.
         - For tunes with four voices also those of `chorales.measure_chorales`.
     """
-    parsed, full, in_key, repeated, runs = [], [], [], [], []
+    parsed, full, in_key, repeated, stuck = [], [], [], [], []
     ranges, num_events, copied = [], [], []
     for tokens in tune_list:
         head = tunes.parse_head(tokens)
@@ -57,7 +58,7 @@ def measure_tunes(
             ranges.append(max(pitches, default=0) - min(pitches, default=0))
         bars = tunes.split_bars(tokens)
         repeated += [bar in bars[:number] for number, bar in enumerate(bars)]
-        runs.append(max((len([*same]) for _, same in itertools.groupby(bars)), default=0))
+        stuck.append(is_stuck(tokens))
         events = list(filter(tunes.is_event, tokens))
         num_events.append(len(events))
         copied.append(find_overlap(events))
@@ -67,7 +68,7 @@ def measure_tunes(
         "in_key": mean(in_key or [0]),
         "range": median(ranges),
         "repeated_bars": mean(repeated or [0]),
-        "stuck": mean([length >= MANY_REPEATS for length in runs] or [0]),
+        "stuck": mean(stuck or [0]),
         "events": median(num_events),
         "copied": median(copied),
         "copies": mean([length > LONG_COPY for length in copied] or [0]),
@@ -75,6 +76,12 @@ def measure_tunes(
     if any(map(tunes.has_voices, tune_list)):
         measures |= chorales.measure_chorales(tune_list)
     return measures
+
+
+def is_stuck(tokens: tunes.Tokens) -> bool:
+    """Return whether a tune has `MANY_REPEATS` equal bars in a row, or more."""
+    runs = itertools.groupby(tunes.split_bars(tokens))
+    return any(len([*bars]) >= MANY_REPEATS for _, bars in runs)
 
 
 def can_be_parsed(tokens: tunes.Tokens) -> bool:

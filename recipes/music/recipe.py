@@ -11,11 +11,16 @@ from keras_seq.models import SequenceGenerator
 from keras_seq.train import recipe
 from keras_seq.train.config import NonNegativeFloat, NonNegativeInt
 
-from . import data, files, metric, model, notation, prompts
+from . import data, files, measures, metric, model, notation, prompts
 from .config import Config
 
 if TYPE_CHECKING:
     from keras_seq.demo.panels import Answer, Panel
+
+MAX_DRAWS = 4
+"""Largest number of times that a tune is drawn if it is stuck in a bar."""
+SEED_STEP = 1_000_000
+"""Difference between the seeds of these draws, so that other tunes are not the same."""
 
 
 class Recipe(recipe.Recipe[Config, SequenceGenerator]):
@@ -125,6 +130,8 @@ def generate_tunes(
 ) -> list[tuple[str, list[str]]]:
     """Return a tune in each style: the name of the style, and the tokens including the prompt.
 
+    A tune that is stuck in a bar is drawn again with another seed, at most `MAX_DRAWS` times.
+
     Args:
         model: Trained model.
         config: Config of the run.
@@ -143,9 +150,21 @@ def generate_tunes(
             f"The prompt has {unknown[0]}, which is not in the vocabulary of the model (a note is "
             "semitones above the tonic, and quarters)."
         )
-    sequences = model.generate_tokens(
-        [start] * len(styles), styles, max_length=600, temperature=temperature, seed=seed
-    )
+    tune_list: list[list[str]] = [[] for _ in styles]
+    rows = [*range(len(styles))]
+    for draw in range(MAX_DRAWS):
+        sequences = model.generate_tokens(
+            [start] * len(rows),
+            [styles[row] for row in rows],
+            max_length=600,
+            temperature=temperature,
+            seed=seed + draw * SEED_STEP,
+        )
+        for row, sequence in zip(rows, sequences, strict=True):
+            tune_list[row] = [*start, *sequence.tokens]
+        rows = [row for row in rows if measures.is_stuck(tune_list[row])]
+        if not rows or temperature == 0:
+            break
     known_styles = model.styles or []
     names = [known_styles[style] if isinstance(style, int) else style for style in styles]
-    return [(name, [*start, *sequence.tokens]) for name, sequence in zip(names, sequences)]
+    return list(zip(names, tune_list, strict=True))

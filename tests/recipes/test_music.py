@@ -8,6 +8,7 @@ import pathlib
 import pickle
 import re
 import tempfile
+import types
 import zlib
 from fractions import Fraction
 
@@ -25,6 +26,7 @@ from keras_seq_recipes.music import (
     model,
     notation,
     prompts,
+    recipe,
     scores,
     sources,
     tunes,
@@ -237,6 +239,41 @@ def test_measures_of_one_voice():
 def test_share_of_tunes_that_are_stuck():
     tune_list = [["M:1/4", "K:C_major", *["0:1", "|"] * number] for number in (4, 5)]
     assert measures.measure_tunes(tune_list, measures.make_overlap_finder([]))["stuck"] == 0.5
+
+
+class DrawnTunes:
+    """Stand-in for a generator. Tunes of style "a" are stuck in the first `num_stuck` draws."""
+
+    styles = ("a", "b")
+    encoder = types.SimpleNamespace(vocabulary=[])
+
+    def __init__(self, num_stuck):
+        self.num_stuck, self.draws = num_stuck, []
+
+    def generate_tokens(self, prompts, styles, *, max_length, temperature, seed):
+        is_stuck = len(self.draws) < self.num_stuck
+        self.draws.append((list(styles), seed))
+        return [
+            types.SimpleNamespace(
+                tokens=["M:1/4", "K:C", *["0:1", "|"] * (5 if style == "a" and is_stuck else 2)]
+            )
+            for style in styles
+        ]
+
+
+def test_stuck_tunes_are_drawn_again():
+    def draw(num_stuck, temperature=0.9):
+        model = DrawnTunes(num_stuck)
+        rows = recipe.generate_tunes(model, config.Config(), ["b", "a"], "", temperature, 7)
+        assert [name for name, _ in rows] == ["b", "a"]
+        return model.draws, [measures.is_stuck(tokens) for _, tokens in rows]
+
+    step = recipe.SEED_STEP
+    first, again = (["b", "a"], 7), [(["a"], 7 + n * step) for n in (1, 2, 3)]
+    assert draw(0) == ([first], [False, False])
+    assert draw(2) == ([first, *again[:2]], [False, False])
+    assert draw(9) == ([first, *again], [False, True])
+    assert draw(9, temperature=0) == ([first], [False, True])  # all draws would be the same
 
 
 def test_share_of_tunes_with_long_copies():
