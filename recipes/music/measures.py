@@ -15,8 +15,8 @@ OverlapFinder = Callable[[Sequence[str]], int]
 """Function from the events of a tune to the length of the longest n-gram in a training tune."""
 
 MANY_REPEATS = 5
-"""Number of equal bars in a row from which on a tune counts as stuck. No tune of the training data
-has as many."""
+"""Number of equal bars in a row from which on a tune counts as stuck. The built-in tunes for
+training have at most four."""
 LONG_COPY = 16
 """Longest n-gram, in events, that a tune may share with a training tune without being a copy."""
 
