@@ -1,4 +1,4 @@
-"""Measures of made tunes by temperature: `python -m benchmarks.tunes runs/music/default`.
+"""Measures of generated tunes by temperature: `python -m benchmarks.tunes runs/music/default`.
 
 Draws 40 tunes of each style at each temperature and prints the measures of
 `keras_seq_recipes.music.measures`, next to those of the validation tunes.
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from keras_seq.train import load_run
 
-NUM_TUNES, MAX_LENGTH = 40, 600
-"""Number of tunes per style, and largest number of tokens of a tune."""
+NUM_TUNES = 40
+"""Number of tunes per style."""
 TEMPERATURES = (0.8, 0.9, 1.0)
 SHOWN = ("parsed", "full_bars", "repeated_bars", "stuck", "copies")
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tunes", type=int, default=NUM_TUNES, help="Number per style.")
     parser.add_argument("--seed", type=int, default=0, help="Random seed of the tunes.")
     options = parser.parse_args(arguments)
-    from keras_seq_recipes.music import measures
+    from keras_seq_recipes.music import measures, metric
 
     run = load_run(options.run)
     splits = run.recipe.load_splits(run.config)
@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             name = f"temperature {temperature}"
             sequences = run.model.generate_tokens(
-                styles=styles, max_length=MAX_LENGTH, temperature=temperature, seed=options.seed
+                styles=styles,
+                max_length=metric.MAX_LENGTH,
+                temperature=temperature,
+                seed=options.seed,
             )
             tune_list = [sequence.tokens for sequence in sequences]
         measured = measures.measure_tunes(tune_list, find_overlap)

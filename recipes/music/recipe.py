@@ -156,7 +156,7 @@ def generate_tunes(
         sequences = model.generate_tokens(
             [start] * len(rows),
             [styles[row] for row in rows],
-            max_length=600,
+            max_length=metric.MAX_LENGTH,
             temperature=temperature,
             seed=seed + draw * SEED_STEP,
         )

@@ -453,7 +453,6 @@ def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
         ".png",
         ".wav",
     ]
-    monkeypatch.setattr(tunes_benchmark, "MAX_LENGTH", 12)
     tunes_benchmark.main([run, "--tunes", "1"])
     rows = capsys.readouterr().out.splitlines()[-4:]
     assert [row.split(" | ")[0] for row in rows] == [
