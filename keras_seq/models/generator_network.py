@@ -135,14 +135,14 @@ class GeneratorNetwork:
             vector, layer_state = layer.step(ids, layer_state, style)
             new_state |= {names[name]: layer_state[name] for name in layer.state_names}
             vectors.append(vector)
-        probabilities = None if self.count_model is None else vectors.pop()
+        contexts = None if self.count_model is None else vectors.pop()
         x = [self.embedding(ids), *vectors]
         if self.style_embedding is not None:
             x.append(self.style_embedding(style))
         output, new_state["layers"] = self.stack.step(_concatenate(x), state["layers"])
         logits = self.output_layer(_concatenate([output, *vectors]))
         if self.count_model is not None:
-            logits = self.count_model.interpolate(logits, probabilities)
+            logits = self.count_model.interpolate(logits, contexts)
         return logits, new_state
 
     def _outputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,12 +15,15 @@ from keras_seq._internal.softmax import log_softmax
 from keras_seq._internal.types import Array
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.named_weights import AxisNames, NamedWeight
+from keras_seq.layers.text.log_linear import fit_log_linear
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.generator_network import GeneratorNetwork
 from keras_seq.models.text_model import TextModel
 from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END
 
+MAX_FIT_VALUES = 2**24
+"""Largest number of tokens times `vocab_size` to which the weights of a mixture are fitted."""
 OVERLAP = 64
 """Number of time steps by which the chunks of a long text overlap."""
 
@@ -193,6 +196,75 @@ class LanguageModel(TextModel):
                 log_probs = log_softmax(row_logits[:length])
                 results[row] = log_probs[np.arange(length), dataset.targets[row, :length]]
         return results
+
+    def fit_interpolation(
+        self,
+        examples: Sequence[Text],
+        styles: Sequence[str | int] | None = None,
+        batch_size: int = 64,
+    ) -> None:
+        """Fit the weights of the count model and the network in their mixture to held-out texts.
+
+        There are two weights per length of the longest counted context, see `KneserNey`. Call this
+        after training, with texts that neither the network nor the count model has seen. If there
+        are too many, random ones are taken.
+
+        Args:
+            examples: Texts, or lists of their tokens.
+            styles: As in `encode`.
+            batch_size: Largest number of texts per batch.
+
+        Raises:
+            InputError: If there are no texts, the model has no count model, or SciPy is not
+                installed.
+        """
+        layer = self.network.count_model
+        if layer is None:
+            raise InputError(f"{self.name} has no count model: create it with count_model.")
+        if not len(examples):
+            raise InputError("fit_interpolation() needs at least one text, got none.")
+        dataset = self._encode_some(examples, styles)
+
+        def read_lengths(inputs: dict[str, Array]) -> Array:
+            return layer.context_lengths(layer.contexts(inputs["tokens"])[:, 1:])
+
+        pairs = zip(dataset.targets, dataset.lengths, strict=True)
+        targets = np.concatenate([row[:length] for row, length in pairs])
+        lengths = self._run_in_order(dataset, batch_size, read_lengths)
+        log_probs = []
+        for weights in np.eye(2):  # the network alone, and the counts alone
+            layer.mixture_weights.assign(np.tile(weights, (layer.order, 1)))
+            log_probs.append(log_softmax(self._run_in_order(dataset, batch_size)))
+        fitted = fit_log_linear(
+            np.stack(log_probs), targets, lengths, layer.order, layer.initial_weights
+        )
+        layer.mixture_weights.assign(fitted)
+
+    def _encode_some(
+        self, examples: Sequence[Text], styles: Sequence[str | int] | None
+    ) -> EncodedDataset:
+        """Encode texts, or as many random ones as `MAX_FIT_VALUES` allows, at least one."""
+        dataset = self.encode(examples, styles)
+        order = np.random.default_rng(0).permutation(len(dataset))
+        num_values = np.cumsum(dataset.lengths[order]) * self.encoder.vocab_size
+        if num_values[-1] <= MAX_FIT_VALUES:
+            return dataset
+        chosen = order[: max(1, np.sum(num_values <= MAX_FIT_VALUES))]
+        some_styles = None if styles is None else [styles[i] for i in chosen]
+        return self.encode([examples[i] for i in chosen], some_styles)
+
+    def _run_in_order(
+        self,
+        dataset: EncodedDataset,
+        batch_size: int,
+        function: Callable[[dict[str, Array]], Array] | None = None,
+    ) -> Array:
+        """Return the outputs of `predict_by_length` at all tokens, in the order of the dataset."""
+        outputs: list[Any] = [None] * len(dataset)
+        for rows, batch in self.predict_by_length(dataset, batch_size, function):
+            for row, output in zip(rows, ops.convert_to_numpy(batch), strict=True):
+                outputs[row] = output[: dataset.lengths[row]]
+        return np.concatenate(outputs)
 
     def next_log_probs(
         self, prompts: Sequence[Text], styles: Sequence[str | int] | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_seq._internal import machine
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.optional_packages import import_scipy
 from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import distribution, fingerprints, registry, runs, tracking
 from keras_seq.train.api import explain_interruption, resolve_config
@@ -120,7 +121,7 @@ def cross_validate(
             are too few examples for the folds.
     """
     find_ranges(cross_validate)["folds"].check("--folds", folds)
-    _import_scipy()
+    import_scipy("stats", "Cross-validation")
     info = registry.find(recipe)
     name = runs.default_name(preset, folds) if run is None else run
     parent = runs.get_run(Path(runs_folder), info, name)
@@ -250,25 +251,12 @@ def _summarize_numbers(values: Sequence[float]) -> dict[str, Any]:
     if len(values) == 1:
         return {"mean": mean}
     deviation = statistics.stdev(values)
-    quantile = float(_import_scipy().t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    quantile = float(
+        import_scipy("stats", "Cross-validation").t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    )
     half_width = quantile * deviation / math.sqrt(len(values))
     return {
         "mean": mean,
         "standard_deviation": deviation,
         "interval": {"low": mean - half_width, "high": mean + half_width},
     }
-
-
-def _import_scipy() -> Any:
-    """Return `scipy.stats`.
-
-    Raises:
-        InputError: If SciPy is not installed.
-    """
-    try:
-        from scipy import stats
-    except ImportError:
-        raise InputError(
-            "Cross-validation needs SciPy: run pip install 'keras-seq[data]'."
-        ) from None
-    return stats

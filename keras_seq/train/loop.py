@@ -69,6 +69,8 @@ def train(
     tokenizer = run_callback.tokenizer_report
     if run_callback.best_weights is not None and run_callback.kept_epoch < run_callback.epochs_done:
         model.set_weights(run_callback.best_weights)
+    if "validation" in splits:
+        recipe.calibrate(model, splits["validation"])
     report_split = next(name for name in ("test", "validation", "train") if name in splits)
     reporter.start_phase("writing plots and samples")
     report = recipe.report(model, splits, report_split, run.folder)

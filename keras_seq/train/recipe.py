@@ -181,6 +181,16 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     def encode(self, model: AnyModel, examples: RawExamples) -> EncodedDataset:
         """Return examples as arrays for the training of the model."""
 
+    def calibrate(self, model: AnyModel, examples: RawExamples) -> None:
+        """Set what the training leaves to held-out examples, such as the weights of a mixture.
+
+        Called once, after the last epoch, if there is a validation split. Default: nothing.
+
+        Args:
+            model: Trained model.
+            examples: Validation examples.
+        """
+
     @abc.abstractmethod
     def evaluate(self, model: AnyModel, splits: Splits, name: str) -> Metrics:
         """Evaluate the model on one split.

@@ -37,16 +37,14 @@ class Config(config.Config):
     """Fraction of the time steps at which the n-grams of one length are dropped, 0 to 1."""
     match_dim: config.NonNegativeInt = 32
     """Embedding size of the token after the longest earlier match; 0 for no such feature."""
-    kneser_ney_order: config.NonNegativeInt = 12
+    kneser_ney_order: config.NonNegativeInt = 20
     """Order of the Kneser-Ney model that is interpolated with the network; 0 for no such model."""
-    kneser_ney_weight: config.Probability = 0.3
-    """Weight of the Kneser-Ney model in the interpolation, 0 to 1."""
     weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 16
-    steps: config.PositiveInt | None = 2_600
+    steps: config.PositiveInt | None = 2_800
 
     monitor = "bits_per_character"
     mode = "min"
@@ -56,9 +54,7 @@ class Config(config.Config):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(
-        units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney_order=16, steps=4_000, patience=0
-    ),
+    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, steps=4_000, patience=0),
     # A small model, for `keras-seq train sentiment --init-from`.
     "reviews": Config(
         data="reviews",
@@ -77,7 +73,6 @@ PRESETS = {
         dropout=0.3,
         ngram_size=0,
         kneser_ney_order=6,
-        kneser_ney_weight=0.6,
         batch_size=32,
         steps=6_000,
     ),

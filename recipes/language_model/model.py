@@ -50,7 +50,7 @@ def build(
     count_model = None
     if config.kneser_ney_order:
         count_model = layers.KneserNey(
-            encoder.vocab_size, config.kneser_ney_order, config.kneser_ney_weight, name="kneser_ney"
+            encoder.vocab_size, config.kneser_ney_order, name="kneser_ney"
         )
         count_model.adapt(
             encoder.encode([END, *encoder.tokenize(text), END]) for text in train.inputs
@@ -78,3 +78,9 @@ def build(
 def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
     """Return paragraphs as arrays to train on."""
     return model.encode(examples.inputs, max_length=MAX_LENGTH)
+
+
+def calibrate(model: SequenceGenerator, examples: RawExamples) -> None:
+    """Fit the weights of the Kneser-Ney model, if there is one, to validation paragraphs."""
+    if model.count_model is not None:
+        model.fit_interpolation(examples.inputs)

@@ -20,6 +20,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
     load = staticmethod(data.load)
     build = build_from = staticmethod(model.build)
     encode = staticmethod(model.encode)
+    calibrate = staticmethod(model.calibrate)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
     examples = ("A class definition ", "If the exception ")

@@ -17,7 +17,7 @@ from tiny_models import tiny_application
 
 from keras_seq import cells, layers
 from keras_seq.layers import frame_encoders
-from keras_seq.layers.text.kneser_ney import NgramTrie
+from keras_seq.layers.text.ngram_trie import NgramTrie
 from keras_seq.text.encoder import TextEncoder
 
 # Keras's check feeds a generator, and its own `fit` then warns that it cannot shuffle.
@@ -246,7 +246,7 @@ CASES = {
         {"vocab_size": FEATURES, "order": 2, "trie_shape": TRIE.shape},
         {"logits": SEQUENCES["inputs"], "ids": IDS["inputs"]},
         SEQUENCES["inputs"][0],
-        (0, 4),
+        (0, 5),
         masking=True,
         trains=False,
     ),

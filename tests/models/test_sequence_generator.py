@@ -13,7 +13,8 @@ from keras import ops
 from keras_seq import decoding, export, layers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
-from keras_seq.models import SequenceGenerator
+from keras_seq.layers.text.log_linear import fit_log_linear
+from keras_seq.models import SequenceGenerator, language_model
 from keras_seq.text.encoder import TextEncoder
 
 TEXTS = ["hello world", "hold the door", "low and slow"]
@@ -39,6 +40,7 @@ def one_hot():
 def counts(order=3):
     layer = layers.KneserNey(SIZE, order, 0.4)
     layer.adapt(ENCODER.encode_batch(TEXTS, start=True, end=True).ids)
+    layer.mixture_weights.assign(np.linspace([0.8, 0.1], [0.4, 0.9], order))
     return layer
 
 
@@ -171,6 +173,50 @@ def test_probabilities_of_the_next_token():
     assert first[0] == ENCODER.tokens[log_probs[1].argmax()]
     by_character = model.char_log_probs(["", "hel"], "lo")
     np.testing.assert_allclose(by_character, log_probs[:, [2, *ENCODER.encode("lo")]], rtol=1e-6)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_fitted_interpolation():
+    model, held_out = generator(count_model=counts()), ["hello slow", "old"]
+    layer, styles = model.count_model, [0, 1]
+    before = np.concatenate(model.log_probs(held_out, styles)).sum()
+    model.fit_interpolation(held_out, styles)
+    fitted = to_numpy(layer.mixture_weights)
+    assert np.concatenate(model.log_probs(held_out, styles)).sum() > before
+    # By definition, from the logits of the network and the counts alone.
+    log_probs, targets, lengths = [], [], []
+    for text, style in zip(held_out, styles):
+        dataset = model.encode([text], [style])
+        ids = dataset.inputs["tokens"]
+        contexts = layer.contexts(ids)[:, 1:]
+        layer.mixture_weights.assign(np.tile([1.0, 0.0], (3, 1)))
+        network = to_numpy(model.network.logits(ids, dataset.inputs["style"]))[0]
+        log_probs.append(np.stack([network, np.log(to_numpy(layer.probabilities(contexts)))[0]]))
+        targets.append(dataset.targets[0])
+        lengths.append(to_numpy(layer.context_lengths(contexts))[0])
+    expected = fit_log_linear(
+        np.concatenate(log_probs, axis=1),
+        np.concatenate(targets),
+        np.concatenate(lengths),
+        3,
+        layer.initial_weights,
+    )
+    np.testing.assert_allclose(fitted, expected, atol=1e-4)
+
+
+def test_interpolation_is_fitted_to_few_texts(monkeypatch):
+    model = generator(styles=None, count_model=counts())
+    sizes = []
+    monkeypatch.setattr(language_model, "MAX_FIT_VALUES", 15 * SIZE)
+
+    def fit(log_probs, targets, *_):
+        sizes.append(len(targets))
+        return np.full((3, 2), 0.5)
+
+    monkeypatch.setattr(language_model, "fit_log_linear", fit)
+    model.fit_interpolation(["held", "low", "old", "world", "slow"])
+    model.fit_interpolation(["hello world and slow door"])
+    assert 9 <= sizes[0] <= 15 and sizes[1] == 26
 
 
 def test_inputs_to_trace_start_with_the_end_token():
@@ -379,6 +425,11 @@ def test_savedmodel_generates_from_strings(tmp_path, styles):
         (lambda m: generator(stack=stack(bidirectional=True)), "must read forwards"),
         (lambda m: SequenceGenerator(TextEncoder("ab")), "an encoder with an end token: end=True"),
         (lambda m: m.char_log_probs(["h"], "l"), "cannot score characters"),
+        (lambda m: m.fit_interpolation(["h"], [0]), "has no count model: create it with"),
+        (
+            lambda m: generator(count_model=counts()).fit_interpolation([]),
+            "needs at least one text, got none",
+        ),
     ],
 )
 def test_bad_input(call, message):

@@ -3,6 +3,7 @@
 import json
 import re
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -103,6 +104,8 @@ def test_own_text_end_to_end(mine, capsys):
     assert cli.main(["train", "language_model", "--data", "mine.txt", *SMALL]) == 0
     metrics = json.loads((mine / "runs/language_model/default/metrics.json").read_text())
     assert metrics["test"]["perplexity"] > 1
+    trained = keras.saving.load_model(mine / "runs/language_model/default/model.keras")
+    assert (trained.count_model.mixture_weights.numpy() != 0.5).all()  # fitted
     assert "report" not in metrics
     samples = (mine / "runs/language_model/default/samples.txt").read_text()
     assert "temperature 0.5" in samples

@@ -87,3 +87,20 @@ def test_the_loop_weights_the_training_examples(tmp_path, monkeypatch):
     run = runs.Run(tmp_path / "run")
     loop.fit(recipe, "default", config, run, devices=devices)
     np.testing.assert_allclose(devices.examples.weights, [2 / 3, 2 / 3, 2 / 3, 2])
+
+
+@pytest.mark.parametrize("data", ["held", "unheld"])
+def test_the_saved_model_is_calibrated(tmp_path, monkeypatch, data):
+    monkeypatch.chdir(tmp_path)
+    recipe = registry.find(formula_recipe.write(tmp_path / "calibrated")).import_recipe()
+
+    def calibrate(self, model, examples):
+        assert len(examples) == 4
+        model.set_weights([np.full((1, 1), 7), np.full(1, 7)])
+
+    monkeypatch.setattr(type(recipe), "calibrate", calibrate)
+    run = runs.Run(tmp_path / "run")
+    config = recipe.preset("default").override(data=data, keep_best=True)
+    loop.train(recipe, "default", config, run, "command")
+    [kernel, _] = keras.saving.load_model(run.model_path).get_weights()
+    assert (kernel[0, 0] == 7) == (data == "held")

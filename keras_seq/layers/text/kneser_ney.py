@@ -13,6 +13,10 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.text.incremental import IncrementalLayer
+from keras_seq.layers.text.ngram_trie import NgramTrie
+
+MIN_PROBABILITY = 1e-30
+"""Smallest probability of which a logarithm is taken."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -29,9 +33,15 @@ class KneserNey(IncrementalLayer):
     longest n-grams c is the number of occurrences. For shorter n-grams it is the number of
     different tokens before them, plus their occurrences at the start of a sequence.
 
-    Counts memorize, a network generalizes; the mixture is better than both (Mikolov et al. 2011).
-    In training the network is used alone: the counts predict the training set almost perfectly, and
-    the network would learn to rely on them.
+    Counts memorize, a network generalizes; a mixture is better than both (Mikolov et al. 2011). The
+    log-linear interpolation (Klakow 1998) of the network's probability Q with P is
+
+        M(w | h) = Q(w | h)^a P(w | h)^b / Z(h)
+
+    where Z normalizes. The weights a and b depend on the length of the longest counted context.
+    They are fitted to held-out texts by `SequenceGenerator.fit_interpolation`. In training the
+    network is used alone: the counts predict the training set almost perfectly, and the network
+    would learn to rely on them.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -45,7 +55,8 @@ class KneserNey(IncrementalLayer):
     Args:
         vocab_size: Number of ids, `TextEncoder.vocab_size`.
         order: Number of tokens of the longest n-grams.
-        interpolation: Weight of the n-gram model in the mixture, from 0 to 1.
+        interpolation: Weight b of the n-gram model, from 0 to 1, for contexts of all lengths; a is
+            1 - b. `SequenceGenerator.fit_interpolation` replaces both.
         discount: D, from 0 to 1.
         trie_shape: `NgramTrie.shape` of the counts, for saved layers. `adapt` sets it.
 
@@ -59,7 +70,8 @@ class KneserNey(IncrementalLayer):
         log-probabilities of the mixture.
 
     Weights, none of them trained: `token`, `first_child`, `probability` and `backoff`, the arrays
-    of an `NgramTrie`.
+    of an `NgramTrie`; and `mixture_weights` `(order, 2)`, a and b after counted contexts of 0 to
+    `order` - 1 tokens.
 
     Raises:
         InputError: If an argument is out of its range, or the layer is used before `adapt`.
@@ -71,7 +83,7 @@ class KneserNey(IncrementalLayer):
         self,
         vocab_size: PositiveInt,
         order: PositiveInt,
-        interpolation: Probability = 0.3,
+        interpolation: Probability = 0.5,
         discount: Probability = 0.9,
         trie_shape: Sequence[int] | None = None,
         **kwargs: Any,
@@ -128,6 +140,15 @@ class KneserNey(IncrementalLayer):
         self.first_child = self.add_weight(size, dtype="int32", name="first_child", **options)
         self.probability = self.add_weight(size, dtype="float32", name="probability", **options)
         self.backoff = self.add_weight(size, dtype="float32", name="backoff", **options)
+        self.mixture_weights = self.add_weight(
+            (self.order, 2), dtype="float32", name="mixture_weights", **options
+        )
+        self.mixture_weights.assign(np.tile(self.initial_weights, (self.order, 1)))
+
+    @property
+    def initial_weights(self) -> Array:
+        """Weights a and b before they are fitted, `(2,)`."""
+        return np.array([1 - self.interpolation, self.interpolation])
 
     @property
     def null_node(self) -> int:
@@ -146,21 +167,19 @@ class KneserNey(IncrementalLayer):
 
     def call(self, logits: Tensor, ids: Tensor, training: bool | None = False) -> Tensor:
         logits = ops.cast(logits, "float32")
-        if training:
-            return logits
-        if self.interpolation == 0:
-            return ops.log_softmax(logits, axis=-1)
-        return self.interpolate(logits, self.probabilities(self.contexts(ids)[:, 1:]))
+        return logits if training else self.interpolate(logits, self.contexts(ids)[:, 1:])
 
-    def interpolate(self, logits: Tensor, probabilities: Tensor) -> Tensor:
+    def interpolate(self, logits: Tensor, contexts: Tensor) -> Tensor:
         """Return the log-probabilities of the mixture, `(..., vocab_size)`.
 
         Args:
             logits: Logits of a network `(..., vocab_size)`.
-            probabilities: Probabilities of the n-gram model, of the same shape.
+            contexts: Nodes `(..., order)`, as `contexts` returns them.
         """
-        network = ops.softmax(ops.cast(logits, "float32"), axis=-1)
-        return ops.log((1 - self.interpolation) * network + self.interpolation * probabilities)
+        weights = ops.take(self.mixture_weights, self.context_lengths(contexts), axis=0)
+        counted = ops.log(ops.maximum(self.probabilities(contexts), MIN_PROBABILITY))
+        network = ops.cast(logits, "float32")
+        return ops.log_softmax(weights[..., :1] * network + weights[..., 1:] * counted, axis=-1)
 
     def initial_state(
         self, ids: Tensor, lengths: Tensor, max_length: int | Tensor
@@ -172,9 +191,9 @@ class KneserNey(IncrementalLayer):
     def step(
         self, ids: Tensor, state: dict[str, Tensor], style: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the n-gram model's probabilities of the next token, and the new state."""
+        """Return the contexts of the next token, for `interpolate`, and the new state."""
         contexts = self.advance(state["contexts"], ids)
-        return self.probabilities(contexts), {"contexts": contexts}
+        return contexts, {"contexts": contexts}
 
     def contexts(self, ids: Tensor) -> Tensor:
         """Return the nodes of the n-grams of 0 to `order` - 1 tokens that end at each time step.
@@ -213,6 +232,19 @@ class KneserNey(IncrementalLayer):
             low, high = ops.where(is_less, middle + 1, low), ops.where(is_less, high, middle)
         is_counted = (low < end) & (ops.take(self.token, low, axis=0) == ids)
         return ops.where(is_counted, low, self.null_node)
+
+    def context_lengths(self, contexts: Tensor) -> Tensor:
+        """Return the number of tokens of the longest counted context, int32 `(...)`.
+
+        A context is counted if a token followed it in the sequences of `adapt`.
+
+        Args:
+            contexts: Nodes `(..., order)`, as `contexts` returns them.
+        """
+        nodes = contexts[..., 1:]
+        start = ops.take(self.first_child, nodes, axis=0)
+        end = ops.take(self.first_child, nodes + 1, axis=0)
+        return ops.sum(ops.cast(start < end, "int32"), axis=-1)
 
     def probabilities(self, contexts: Tensor) -> Tensor:
         """Return the n-gram model's probabilities of the next token, `(..., vocab_size)`.
@@ -255,77 +287,3 @@ class KneserNey(IncrementalLayer):
     def get_config(self) -> Config:
         names = ("vocab_size", "order", "interpolation", "discount", "trie_shape")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-class NgramTrie:
-    """Trie of the n-grams of sequences, with their discounted probabilities.
-
-    Node 0 is the empty n-gram. The other nodes are sorted by length, then by their parent (the
-    n-gram without its last token), then by their last token. Two more nodes end the arrays: the
-    null node, which stands for all n-grams that were not counted, and a sentinel.
-
-    Attributes:
-        token: Last token of each node's n-gram.
-        probability: Discounted probability of that token after the others, max(c - D, 0) / s.
-        first_child: First child of each node. The children of a node end where those of the next
-            node begin.
-        backoff: Probability mass that each node leaves to shorter contexts, D m / s.
-        shape: Number of nodes without the last two, then `KneserNey.max_children`.
-
-    Args:
-        sequences: Ids `(timesteps,)` of each sequence. The first id is context only.
-        order: Number of tokens of the longest n-grams.
-        vocab_size: Number of ids.
-        discount: Discount D, from 0 to 1.
-    """
-
-    def __init__(
-        self, sequences: Sequence[ArrayLike], order: int, vocab_size: int, discount: float
-    ) -> None:
-        stream = np.concatenate(sequences).astype("int64")
-        position = np.concatenate([np.arange(len(sequence)) for sequence in sequences])
-        # For each length, one value per n-gram: its last token; its parent and its suffix, as
-        # indices of n-grams that are one token shorter; its count at the start of sequences.
-        tokens, parents, suffixes, starts = [], [], [], []
-        sizes = [1]
-        ngrams = np.zeros(len(stream), "int64")  # index of the n-gram that ends at each position
-        for n in range(order):
-            ends = np.flatnonzero(position >= n)
-            parent = ngrams[ends - 1] if n else ngrams
-            keys, example, inverse = np.unique(
-                parent * vocab_size + stream[ends], return_index=True, return_inverse=True
-            )
-            tokens.append(keys % vocab_size)
-            parents.append(keys // vocab_size)
-            suffixes.append(ngrams[ends[example]])
-            ngrams = np.full(len(stream), -1)
-            ngrams[ends] = inverse
-            sizes.append(len(keys))
-            starts.append(
-                np.bincount(ngrams[(position == n) & (position > 0)], minlength=sizes[-1])
-            )
-        first_node = np.cumsum([0, *sizes])
-        token, probability = [np.zeros(1, "int64")], [np.zeros(1)]
-        first_child: list[Array] = []
-        backoff: list[Array] = []
-        max_children: list[int] = []
-        counts = np.bincount(ngrams[(ngrams >= 0) & (position > 0)], minlength=sizes[-1])
-        for n in reversed(range(order)):
-            total = np.bincount(parents[n], counts, sizes[n])
-            num_counted = np.bincount(parents[n], counts > 0, sizes[n])
-            divisor = np.maximum(total, 1)
-            token.insert(1, tokens[n])
-            probability.insert(1, np.maximum(counts - discount, 0) / divisor[parents[n]])
-            backoff.insert(0, np.where(total > 0, discount * num_counted / divisor, 1.0))
-            num_children = np.bincount(parents[n], minlength=sizes[n])
-            first_child.insert(0, first_node[n + 1] + np.cumsum(num_children) - num_children)
-            max_children.insert(0, int(num_children.max(initial=0)))
-            # Continuation counts of the shorter n-grams.
-            counts = np.bincount(suffixes[n], counts > 0, sizes[n]) + (starts[n - 1] if n else 0)
-        # The longest n-grams and the last two nodes have no children.
-        num_nodes, num_leaves = int(first_node[-1]), sizes[-1] + 2
-        self.shape = [num_nodes, *max_children]
-        self.token = np.concatenate([*token, [0, 0]])
-        self.probability = np.concatenate([*probability, [0, 0]])
-        self.first_child = np.concatenate([*first_child, np.full(num_leaves, num_nodes)])
-        self.backoff = np.concatenate([*backoff, np.ones(num_leaves)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
-from keras_seq.layers.text.kneser_ney import NgramTrie
+from keras_seq.layers.text.ngram_trie import NgramTrie
 
 TOKENS = 6
 
@@ -83,9 +83,10 @@ def test_steps_equal_one_call():
     for step in range(READ.shape[1]):
         alone = layer.initial_state(ids, np.array([step + 1, step + 1]), 0)
         np.testing.assert_array_equal(*to_numpy([alone["contexts"], state["contexts"]]))
-        probabilities, state = layer.step(ids[:, step], state)
+        next_contexts, state = layer.step(ids[:, step], state)
         np.testing.assert_array_equal(*to_numpy([state["contexts"], contexts[:, step + 1]]))
-        np.testing.assert_allclose(np.log(to_numpy(probabilities)), whole[:, step], atol=1e-5)
+        log_probs = layer.interpolate(np.zeros((2, TOKENS), "float32"), next_contexts)
+        np.testing.assert_allclose(to_numpy(log_probs), whole[:, step], atol=1e-5)
 
 
 def test_padded_rows_and_a_trie_give_equal_counts():
@@ -115,18 +116,50 @@ def test_needs_adapt():
         layers.KneserNey(TOKENS, 3).adapt([])
 
 
+def mix(logits, by_count, weights):
+    """Return the log-linear interpolation, by definition."""
+    network = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    products = network ** weights[..., :1] * by_count ** weights[..., 1:]
+    return products / products.sum(axis=-1, keepdims=True)
+
+
 def test_interpolation_outside_training():
     random = np.random.default_rng(0)
     logits = random.normal(size=(*READ.shape, TOKENS)).astype("float32")
-    network = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     by_count = np.exp(to_numpy(make_layer(TEXTS, 3)(logits, READ)))
-    mixed = np.exp(to_numpy(make_layer(TEXTS, 3, interpolation=0.25)(logits, READ)))
-    np.testing.assert_allclose(mixed, 0.75 * network + 0.25 * by_count, atol=1e-6)
-    alone = np.exp(to_numpy(make_layer(TEXTS, 3, interpolation=0.0)(logits, READ)))
-    np.testing.assert_allclose(alone, network, atol=1e-6)
+    for interpolation in (0.25, 0.0):
+        mixed = np.exp(to_numpy(make_layer(TEXTS, 3, interpolation=interpolation)(logits, READ)))
+        expected = mix(logits, by_count, np.array([1 - interpolation, interpolation]))
+        np.testing.assert_allclose(mixed, expected, atol=1e-6)
     layer = make_layer(TEXTS, 3, interpolation=0.25)
     np.testing.assert_array_equal(to_numpy(layer(logits, READ, training=True)), logits)
     assert layer.trainable_weights == []
+
+
+def test_impossible_tokens_have_finite_log_probabilities():
+    layer = make_layer([[2, 3, 2]], 2, interpolation=0.5, discount=0.0)
+    logits = layer(np.zeros((1, 1, TOKENS), "float32"), np.array([[2]]))
+    assert np.isfinite(to_numpy(logits)).all()
+
+
+def test_context_lengths():
+    layer = make_layer([[2, 3, 4, 2]], 3)
+    # Nothing follows the last 2, and 4 follows no 2.
+    ids = np.array([[2, 3, 4, 2, 4], [1, 2, 3, 1, 3]])
+    lengths = to_numpy(layer.context_lengths(layer.contexts(ids)[:, 1:]))
+    np.testing.assert_array_equal(lengths, [[1, 2, 2, 1, 1], [0, 1, 2, 0, 1]])
+
+
+def test_weights_depend_on_the_length_of_the_context():
+    logits = np.random.default_rng(0).normal(size=(*READ.shape, TOKENS)).astype("float32")
+    layer = make_layer(TEXTS, 3, interpolation=0.25)
+    by_count = np.exp(to_numpy(make_layer(TEXTS, 3)(logits, READ)))
+    lengths = to_numpy(layer.context_lengths(layer.contexts(READ)[:, 1:]))
+    assert {*lengths.flat} == {0, 1, 2}
+    weights = np.array([[1.0, 0.0], [0.5, 0.7], [0.2, 0.9]])
+    layer.mixture_weights.assign(weights)
+    mixed = np.exp(to_numpy(layer(logits, READ)))
+    np.testing.assert_allclose(mixed, mix(logits, by_count, weights[lengths]), atol=1e-6)
 
 
 def test_interpolation_out_of_range():
