@@ -31,6 +31,7 @@ from keras_seq.layers.text.char_ngrams import CharNgramExpert
 from keras_seq.layers.text.experts import LogitMixture, NaiveBayesExpert, WeightArrayExpert
 from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 from keras_seq.layers.text.incremental import IncrementalLayer
+from keras_seq.layers.text.joint_ngrams import JointNgramModel
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.layers.text.longest_match_embedding import LongestMatchEmbedding
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
@@ -63,6 +64,7 @@ __all__ = [
     "FrontEnd",
     "HashedNgramEmbedding",
     "IncrementalLayer",
+    "JointNgramModel",
     "KneserNey",
     "LogMelSpectrogram",
     "LogitMixture",

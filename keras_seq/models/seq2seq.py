@@ -16,9 +16,12 @@ from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.joint_ngrams import JointNgramModel
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.results import Translation
+from keras_seq.models.seq2seq_checks import check_count_model, check_layers
+from keras_seq.models.seq2seq_ranking import fit_ranking
 from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, Translator
 from keras_seq.models.text_model import TextModel
 from keras_seq.text.encoder import Text, TextEncoder
@@ -73,6 +76,8 @@ class Seq2Seq(TextModel):
             `RNNStack` of 256 LSTM units per direction.
         decoder: Decoder. Its summary is the final states of the last layer of `stack`. Default: a
             `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
+        count_model: `JointNgramModel` that ranks the hypotheses of a beam search together with the
+            network. Call its `adapt` first. Default: none.
         length_penalty: Default of the argument `length_penalty` of `translate_n_best`.
         label_smoothing: Label smoothing of the loss, in [0, 1), see
             `keras_seq.losses.MaskedCrossentropy`.
@@ -83,7 +88,7 @@ class Seq2Seq(TextModel):
     """
 
     config_attributes = (
-        *("source_encoder", "target_encoder", "features", "stack", "decoder"),
+        *("source_encoder", "target_encoder", "features", "stack", "decoder", "count_model"),
         *("length_penalty", "label_smoothing"),
     )
 
@@ -95,6 +100,7 @@ class Seq2Seq(TextModel):
         features: Sequence[keras.layers.Layer] | None = None,
         stack: RNNStack | None = None,
         decoder: Decoder | None = None,
+        count_model: JointNgramModel | None = None,
         length_penalty: FiniteFloat = 0.6,
         label_smoothing: Annotated[float, Range(0, below=1)] = 0.0,
         name: str = "seq2seq",
@@ -115,7 +121,9 @@ class Seq2Seq(TextModel):
         if decoder is None:
             embedding = TokenEmbedding(target_encoder, 128, name="embedding")
             decoder = Decoder(embedding, "LSTM", 256, name="decoder")
-        _check_layers(source_encoder, target_encoder, features, stack, decoder)
+        check_layers(source_encoder, target_encoder, features, stack, decoder)
+        if count_model is not None:
+            check_count_model(source_encoder, target_encoder, count_model)
         ids = keras.Input((None,), dtype="int32", name="source")
         target = keras.Input((None,), dtype="int32", name="target")
         mask = ops.not_equal(ids, source_encoder.pad_id)
@@ -128,7 +136,7 @@ class Seq2Seq(TextModel):
         self.encoder_model = keras.Model(ids, [memory, summary, mask])
         self.encoder = self.source_encoder = source_encoder
         self.target_encoder, self.features = target_encoder, list(features)
-        self.stack, self.decoder = stack, decoder
+        self.stack, self.decoder, self.count_model = stack, decoder, count_model
         self.length_penalty, self.label_smoothing = length_penalty, label_smoothing
         self._translator = Translator(self)
 
@@ -261,9 +269,10 @@ class Seq2Seq(TextModel):
         Args:
             texts: Texts, or lists of their tokens. They may be empty.
             n_best: Number of translations per text, from 1 to `beam_width`.
-            beam_width: Number of hypotheses of the beam search; 1 means greedy decoding. With
-                `n_best=1`, all texts are first decoded greedily. The beam search runs only on texts
-                whose greedy translation is not provably optimal.
+            beam_width: Number of hypotheses of the beam search; 1 means greedy decoding, by the
+                network alone. With `n_best=1` and without a count model, all texts are first
+                decoded greedily. The beam search runs only on texts whose greedy translation is
+                not provably optimal.
             length_penalty: See `keras_seq.decoding.beam_search`. Default: that of the model.
             coverage_penalty: Weight of the coverage penalty (Wu et al. 2016): the sum over source
                 tokens of `log(min(attention, 1))`, where `attention` sums over the target tokens.
@@ -292,6 +301,26 @@ class Seq2Seq(TextModel):
         )
         return self._translator(texts, options, return_attention_scores, batch_size)
 
+    def fit_interpolation(
+        self, texts: Sequence[Text], references: Sequence[Sequence[str]], batch_size: int = 64
+    ) -> None:
+        """Fit the weights of network and count model in the ranking of hypotheses.
+
+        The weights give the references the largest probability among the hypotheses of a beam
+        search. Call this after training, with texts that neither the network nor the count model
+        has seen. If there are more than 4,000, random ones are taken.
+
+        Args:
+            texts: Texts, or lists of their tokens.
+            references: Correct translations of each text.
+            batch_size: As in `translate_n_best`.
+
+        Raises:
+            InputError: If the model has no count model, there are no texts, their number differs
+                from that of `references`, or SciPy is not installed.
+        """
+        fit_ranking(self, texts, references, batch_size)
+
     def initial_state(self, ids: Tensor) -> tuple[list[States], list[Tensor]]:
         """Run the encoder; return the initial state of the decoder and the memory for attention.
 
@@ -302,31 +331,6 @@ class Seq2Seq(TextModel):
             Result of `Decoder.initial_state`.
         """
         return self.decoder.initial_state(*self.encoder_model(ids, training=False))
-
-
-def _check_layers(
-    source_encoder: TextEncoder,
-    target_encoder: TextEncoder,
-    features: Sequence[keras.layers.Layer],
-    stack: RNNStack,
-    decoder: Decoder,
-) -> None:
-    """Raise an InputError if encoders and layers are incompatible."""
-    for side, encoder in (("source", source_encoder), ("target", target_encoder)):
-        if encoder.end_id is None:
-            raise InputError(f"The {side} encoder of a Seq2Seq needs an end token: set end=True.")
-    if not features:
-        raise InputError("A Seq2Seq needs at least one feature layer.")
-    if not (stack.return_sequences and stack.return_state):
-        raise InputError(
-            f"The stack {stack.name} must return the outputs of all time steps and its states: set "
-            "return_sequences=True and return_state=True."
-        )
-    if decoder.vocab_size != target_encoder.vocab_size:
-        raise InputError(
-            f"The decoder has vocab_size={decoder.vocab_size}, but the target encoder has "
-            f"{target_encoder.vocab_size} tokens: give its embedding the same encoder."
-        )
 
 
 def _encode_side(side: str, encoder: TextEncoder, texts: Sequence[Text]) -> tuple[Array, Array]:

@@ -76,6 +76,8 @@ def max_target_lengths(ids: Tensor) -> Tensor:
 def search(model: Seq2Seq, ids: Tensor, options: SearchOptions) -> decoding.BeamSearchResult:
     """Run a beam search on source texts.
 
+    If the model has a count model, it ranks the hypotheses of a search with more than one.
+
     Args:
         model: Model.
         ids: Ids of source texts `(batch, source)`, with the end token.
@@ -111,19 +113,26 @@ def search(model: Seq2Seq, ids: Tensor, options: SearchOptions) -> decoding.Beam
     encoder = model.target_encoder
     assert encoder.end_id is not None  # as checked by the constructor of the model
     suppressed = [encoder.pad_id] if options.copy_unknown else [encoder.pad_id, encoder.unk_id]
-    return decoding.beam_search(
+    count_model = model.count_model if options.beam_width > 1 else None
+    result = decoding.beam_search(
         step,
         state,
         start_id=encoder.start_id,
         end_id=encoder.end_id,
         beam_width=options.beam_width,
-        n_best=options.n_best,
+        n_best=options.n_best if count_model is None else options.beam_width,
         max_length=max_length,
         min_length=options.min_length,
         length_penalty=options.length_penalty,
         coverage=coverage,
         max_lengths=max_lengths,
         suppress_tokens=suppressed,
+    )
+    if count_model is None:
+        return result
+    sequences, scores = count_model.rank(ids, result.sequences, result.scores)
+    return decoding.BeamSearchResult(
+        sequences[:, : options.n_best], scores[:, : options.n_best], result.is_optimal
     )
 
 
@@ -177,8 +186,10 @@ class Translator:
         ids, lengths = encoder.encode_batch(texts, end=True)
         sources = [encoder.tokenize(text) for text in texts]
         results: list[Any] = [None] * len(sources)
-        # A text whose greedy translation is optimal needs no beam search.
-        widths = sorted({1, options.beam_width}) if options.n_best == 1 else [options.beam_width]
+        widths = [options.beam_width]
+        if options.n_best == 1 and self.model.count_model is None:
+            # A text whose greedy translation is optimal needs no beam search.
+            widths = sorted({1, options.beam_width})
         remaining = list(range(len(sources)))
         for beam_width in widths:
             rows, remaining = remaining, []

@@ -22,6 +22,9 @@ class Config(config.Config):
     """Hidden units per layer and direction."""
     num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of bidirectional encoder layers; the decoder has one layer."""
+    joint_order: config.NonNegativeInt = 8
+    """Order of the joint n-gram model of letters and phonemes that ranks pronunciations together
+    with the network; 0 for no such model."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
     )

@@ -18,6 +18,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
     load = staticmethod(data.load)
     build = build_from = staticmethod(model.build)
     encode = staticmethod(model.encode)
+    calibrate = staticmethod(model.calibrate)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
     examples = ("attention", "seqeval")

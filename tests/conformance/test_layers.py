@@ -242,6 +242,18 @@ CASES = {
     ),
     "CRF": Case({"units": UNITS}, weights=(5, 0), masking=True),
     "FlattenTime": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
+    "JointNgramModel": Case(
+        {
+            "source_vocab_size": FEATURES,
+            "target_vocab_size": FEATURES,
+            "order": 2,
+            "counts_shape": [FEATURES, 2, *TRIE.shape],
+        },
+        {"source": IDS["inputs"], "target": IDS["inputs"]},
+        (BATCH,),
+        (0, 8),
+        trains=False,
+    ),
     "KneserNey": Case(
         {"vocab_size": FEATURES, "order": 2, "trie_shape": TRIE.shape},
         {"logits": SEQUENCES["inputs"], "ids": IDS["inputs"]},

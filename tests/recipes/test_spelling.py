@@ -110,3 +110,18 @@ def test_invalid_lexicons(workplace, capsys, text, message):
 def test_tfds_has_no_lexicon(workplace, capsys):
     assert cli.main(["train", "spelling", "--data", "tfds:mnist", *SMALL]) == 2
     assert "TFDS has no lexicon" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("targets", "options", "is_counted"),
+    [
+        ([["K AE B"], ["B AE D"]], {}, True),
+        ([["K AE B"], ["B AE D"]], {"joint_order": 0}, False),
+        ([["a b c d e f g"], ["a b c d e f g h"]], {}, False),  # more than two per letter
+    ],
+)
+def test_joint_n_grams_of_words_that_can_be_aligned(targets, options, is_counted):
+    train = RawExamples(["cab", "bad"], targets)
+    built = model.build(Config(units=2, num_layers=1, **options), train)
+    assert (built.count_model is not None) == is_counted
+    model.calibrate(built, RawExamples(["cad"], [["K AE D"]]))

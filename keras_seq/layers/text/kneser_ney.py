@@ -233,6 +233,27 @@ class KneserNey(IncrementalLayer):
         is_counted = (low < end) & (ops.take(self.token, low, axis=0) == ids)
         return ops.where(is_counted, low, self.null_node)
 
+    def read(self, contexts: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the n-gram model's probabilities of given tokens, and the contexts after them.
+
+        Args:
+            contexts: Nodes `(..., order)`, as `contexts` returns them.
+            ids: Ids of the next tokens, `(...)` or a shape that broadcasts with it.
+
+        Returns:
+            Probabilities of the broadcast shape `(...)`, and contexts `(..., order)`.
+        """
+        children = self._find_children(contexts, ops.cast(ids, "int32")[..., None])
+        discounted = ops.take(self.probability, children, axis=0)
+        backoff = ops.take(self.backoff, contexts, axis=0)
+        probability, weight = 0.0, 1.0
+        for n in reversed(range(self.order)):
+            probability += weight * discounted[..., n]
+            weight *= backoff[..., n]
+        empty = ops.zeros_like(children[..., :1])
+        contexts = ops.concatenate([empty, children[..., :-1]], axis=-1)
+        return probability + weight / self.vocab_size, contexts
+
     def context_lengths(self, contexts: Tensor) -> Tensor:
         """Return the number of tokens of the longest counted context, int32 `(...)`.
 
