@@ -44,7 +44,7 @@ def align(sources: Sequence[Array], targets: Sequence[Array]) -> list[Array | No
     """
     chunks: list[Array | None] = [None] * len(sources)
     lengths = np.array([len(source) for source in sources])
-    fits = [0 < n and len(row) <= MAX_CHUNK * n for n, row in zip(lengths, targets, strict=True)]
+    fits = [n > 0 and len(row) <= MAX_CHUNK * n for n, row in zip(lengths, targets, strict=True)]
     usable = np.flatnonzero(fits)
     num_sources = 1 + max((int(row.max(initial=0)) for row in sources), default=0)
     num_targets = 1 + max((int(row.max(initial=0)) for row in targets), default=0)

@@ -80,5 +80,6 @@ class Config(config.Config):
 
 PRESETS = {
     "default": Config(),
+    "german": Config(target="de"),
     "large": Config(units=384, embedding_dim=384, dropout=0.5, steps=5_000),
 }

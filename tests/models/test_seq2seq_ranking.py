@@ -83,6 +83,7 @@ def test_scores_are_weighted_sums():
     assert [translation.text for [translation] in n_best(n_best=1)] == best
 
 
+@pytest.mark.slow
 def test_greedy_decoding_is_by_the_network_alone():
     set_weights(0.25, 2.0)
     alone = make(None)
