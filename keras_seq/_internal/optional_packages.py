@@ -17,6 +17,7 @@ def import_scipy(module: str, purpose: str) -> Any:
         InputError: If SciPy is not installed.
     """
     try:
+        importlib.import_module("scipy")
         return importlib.import_module(f"scipy.{module}")
     except ImportError:
         raise InputError(f"{purpose} needs SciPy: run pip install 'keras-seq[data]'.") from None

@@ -16,6 +16,7 @@ ABOUT_DATA = {
     "language_model": {"tokenizer", "vocab_size"},
     "ner": {"vectors"},
     "sentiment": {"tokenizer", "vectors"},
+    "spelling": {"joint_order"},  # 0 for a writing system that is not read letter by letter
     "translation": {"tokenizer", "vocab_size"},
 }
 """Fields for user data that `data.py` does not read."""
