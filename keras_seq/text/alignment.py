@@ -11,7 +11,7 @@ from keras_seq._internal.types import Array
 MAX_CHUNK = 2
 """Largest number of target tokens that one source token is aligned with."""
 MAX_TABLE = 2**24
-"""Largest number of probabilities: of each source token with each chunk of target tokens."""
+"""Largest size of the table of probabilities, `(source tokens, target tokens, target tokens)`."""
 MAX_PAIRS = 20_000
 """Largest number of pairs from which the probabilities are learned."""
 ROWS = 2_000

@@ -10,6 +10,7 @@ from helpers import BACKEND, run_script, to_numpy
 from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.softmax import log_softmax
+from keras_seq.layers.text.joint_ngrams import IMPOSSIBLE
 from keras_seq.layers.text.log_linear import PRECISION, fit_log_linear
 from keras_seq.models import Seq2Seq
 from keras_seq.models.results import Translation
@@ -34,8 +35,10 @@ def counts(**options):
 
 @functools.cache
 def adapted():
+    # Each letter also has each phoneme and none, so that hypotheses of an untrained network align.
+    pairs = [*zip(WORDS, TARGETS), *((a + a, b) for a in "abcd" for b in "ABCD")]
     layer = counts()
-    layer.adapt([SOURCE.encode(word) for word in WORDS], [TARGET.encode(t) for t in TARGETS])
+    layer.adapt([SOURCE.encode(word) for word, _ in pairs], [TARGET.encode(t) for _, t in pairs])
     return layer
 
 
@@ -73,6 +76,7 @@ def test_scores_are_weighted_sums():
     for weights in ((1.0, 0.0), (0.0, 1.0), (0.25, 2.0)):
         set_weights(*weights)
         by_weights.append([{" ".join(t.tokens): t.score for t in row} for row in n_best()])
+    assert any(score > IMPOSSIBLE / 2 for joint in by_weights[1] for score in joint.values())
     for network, joint, mixed in zip(*by_weights, strict=True):
         assert len(mixed) == 4
         for text, score in mixed.items():

@@ -14,7 +14,7 @@ from keras_seq._internal.portable import while_loop
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.text.kneser_ney import MIN_PROBABILITY, KneserNey
-from keras_seq.text.alignment import MAX_CHUNK, align
+from keras_seq.text.alignment import MAX_CHUNK, MAX_TABLE, align
 
 IMPOSSIBLE = -1e3
 """Log probability of pairs that cannot be aligned."""
@@ -116,7 +116,7 @@ class JointNgramModel(keras.layers.Layer):
             raise InputError(
                 f"{self.name}.adapt() can align only {len(triples)} of {len(source_rows)} pairs. "
                 f"Each source token has at most {MAX_CHUNK} target tokens, and there may be at "
-                "most 16 million triples of a source token and two target tokens."
+                f"most {MAX_TABLE:,} triples of a source token and two target tokens."
             )
         unique, ids = np.unique(np.concatenate(triples), axis=0, return_inverse=True)
         ids = ids.reshape(-1) + END + 1
